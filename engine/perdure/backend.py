@@ -1,0 +1,277 @@
+"""The seam: everything the engine asks of a database.
+
+A backend is a class whose constructor takes `(url, *, namespace)` and does no
+I/O; an entry point in the group `perdure.backends`, named like the URL's scheme,
+makes it known. The docstrings below are the specification, and the conformance
+suite (`perdure_compat`) is the judge.
+
+Rules for every verb:
+
+- **One verb is one transaction** (or says where it is two) and is **safe to
+  repeat**: after a lost answer the engine calls it again with the same
+  arguments. Only `claim` is different: it raises `OutcomeUnknown`, and the
+  engine calls `reconcile`.
+- **Batch first.** Sequences come in any order; answers say which is which.
+- **Thread-safe.** Every thread may call every verb; the backend keeps the
+  connections. A verb holds none when it returns.
+- **An expected refusal is a value.** Exceptions are for what nobody can plan for:
+  `BackendUnavailable` (nothing happened, or the verb is safe to repeat),
+  `OutcomeUnknown`, `SchemaError`, and `BackendRefused` for a value or statement
+  that the database will never accept. A backend retries what its database calls
+  transient (serialization failures, deadlocks, a busy lock) a bounded number of
+  times, and lost connections for a few seconds at most; the engine does the rest.
+- **Guards, not timing.** Every write is conditional on the state it expects
+  (owner, epoch, status); the primary key of a step decides who recorded it.
+- **The database's clock** decides leases and due times. Times that come in and
+  out are aware UTC with microseconds (milliseconds where the database has no
+  more); durations are `timedelta`.
+- Texts come back as they went in. Ids compare byte by byte.
+
+States of a workflow and who may move it:
+
+    delayed ──wake──► enqueued ──claim──► running ──commit──► success | error
+                         ▲                   │                  | parked | enqueued
+                         └──reap, reconcile──┘
+    parked ──resume──► enqueued
+
+A workflow leaves a live owner only through that owner's own `commit` (or its own
+`reconcile`); a dead one's only through `reap`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from .exchange import (
+    NOT_YOURS,
+    RECORDED,
+    AlreadyRecorded,
+    Batch,
+    Capabilities,
+    Claimed,
+    Committed,
+    Existing,
+    Lane,
+    NotYours,
+    Peer,
+    Pulse,
+    Query,
+    Reaped,
+    Recorded,
+    Recovery,
+    SchemaVersion,
+    Service,
+    StepAnswer,
+    Submission,
+    Transition,
+    TransitionAnswer,
+    WorkerInfo,
+)
+from .model import History, Status, WorkflowRecord
+
+__all__ = [
+    "NOT_YOURS",
+    "RECORDED",
+    "AlreadyRecorded",
+    "Backend",
+    "Batch",
+    "Capabilities",
+    "Claimed",
+    "Committed",
+    "Existing",
+    "Lane",
+    "NotYours",
+    "Peer",
+    "Pulse",
+    "Query",
+    "Reaped",
+    "Recorded",
+    "Recovery",
+    "SchemaVersion",
+    "Service",
+    "StepAnswer",
+    "Submission",
+    "Transition",
+    "TransitionAnswer",
+    "WorkerInfo",
+]
+
+
+class Backend(ABC):
+    """A database that holds workflows, hands them out and keeps their checkpoints."""
+
+    capabilities: Capabilities = Capabilities()
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """The database in words for messages: scheme, host, port, name; no password."""
+
+    # ---------------------------------------------------------------- schema
+
+    @abstractmethod
+    def schema_version(self) -> SchemaVersion:
+        """Which revision the tables have.
+
+        Also checks that the server is the one that the URL's scheme names.
+
+        Raises:
+            ConfigurationError: it is another kind of server, or too old.
+        """
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Create the tables, or bring them to this code's revision.
+
+        Any number of processes may migrate at once, and one may be killed half
+        way: calling again finishes the work. Data stays.
+
+        Raises:
+            SchemaError: the tables are newer than this code.
+        """
+
+    @abstractmethod
+    def migration_sql(self) -> str:
+        """The statements that `migrate` runs on an empty database, as a script."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all connections. Calling any verb opens them again."""
+
+    # --------------------------------------------------------------- workers
+
+    @abstractmethod
+    def join(self, worker: WorkerInfo, *, lease: timedelta) -> bool:
+        """Make a worker known, alive until `lease` from now.
+
+        Joining again under the same id replaces what it serves and renews its
+        lease. The names served are remembered for good (`service`). False: the
+        worker is dead, and nothing was changed; dead ids never come back.
+        """
+
+    @abstractmethod
+    def heartbeat(self, worker_id: str, *, lease: timedelta) -> Pulse | None:
+        """Renew a lease to `lease` from now, even if it has run out already.
+
+        None: the worker is dead (or was never there); nothing was changed.
+        """
+
+    @abstractmethod
+    def leave(self, worker_id: str) -> None:
+        """Declare oneself dead. What the worker still owns is for `reap`."""
+
+    @abstractmethod
+    def reap(
+        self,
+        witnessed: Sequence[Peer],
+        *,
+        margin: timedelta,
+        recovery: Recovery,
+        limit: int,
+    ) -> Reaped:
+        """Declare expired workers dead and return dead workers' workflows to the queue.
+
+        Two transactions. The first declares each of `witnessed` dead whose `beat`
+        is unchanged and whose lease ended more than `margin` ago. The second
+        takes up to `limit` running workflows from workers that are dead (these,
+        earlier ones, or rows that no longer exist): owner None, recoveries + 1,
+        strikes and status as `Recovery` says; an `error_message` explains a
+        parking. The engine calls again while the limit was reached.
+
+        Declaring death waits for writes of that worker in flight or makes them
+        fail: once it is dead, no commit or claim of its takes effect. A worker
+        whose row is locked is passed over, never waited for. Workers dead for
+        more than a day that own nothing are forgotten.
+        """
+
+    @abstractmethod
+    def service(self, name: str, queue: str) -> Service:
+        """Whether a workflow name was ever served, and whether a live worker serves it."""
+
+    # ------------------------------------------------------------- workflows
+
+    @abstractmethod
+    def submit(self, submissions: Sequence[Submission]) -> Sequence[Existing]:
+        """Write workflows that are not there yet; name those that were.
+
+        All or nothing. An id that existed is left untouched and comes back as it
+        is, ended or not; after a lost answer that includes the caller's own. Due
+        in the future means `delayed`, else `enqueued`. Ids within one call are
+        distinct.
+        """
+
+    @abstractmethod
+    def claim(
+        self,
+        worker_id: str,
+        lanes: Sequence[Lane],
+        *,
+        limit: int,
+        suspects: bool = False,
+    ) -> Sequence[Claimed]:
+        """Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.
+
+        In the order (priority, run_at, id) over all lanes together where nobody
+        else claims and the database has one shard. `suspects` takes those with
+        two strikes or more, and only those; without it they are left alone.
+        Workflows of other lanes cost nothing. A dead worker gets none. Two claims
+        never return the same (id, epoch).
+
+        Raises:
+            OutcomeUnknown: workflows may have been claimed without an answer.
+        """
+
+    @abstractmethod
+    def commit(self, worker_id: str, batch: Batch) -> Committed:
+        """Write a worker's steps, waits and transitions: the journal's one verb.
+
+        One transaction. Nothing is written if the worker is dead; an operation is
+        written only if its workflow is running, owned by the worker, under the
+        operation's epoch. The first record of a step wins for good. Steps and
+        waits of a workflow may share the batch with its transition.
+
+        A repeat gives the same answers as the first time: a step that is there
+        under the operation's epoch is `Recorded`, under another epoch
+        `AlreadyRecorded`; a wait that is there is `Recorded` under any epoch, and its
+        first due time stays; a transition that took effect answers with its status.
+
+        Raises:
+            BackendRefused: the database will never take this batch; nothing of it
+                was written, and the journal looks for the culprit by halving.
+        """
+
+    @abstractmethod
+    def reconcile(self, worker_id: str, known: Collection[str]) -> Sequence[str]:
+        """Return to the queue what the table gives to a worker that does not know of it.
+
+        `known` is every id that the worker runs, taken before the call and with
+        none of its claims in flight. Strikes and recoveries stay. Answers with
+        the ids released.
+        """
+
+    @abstractmethod
+    def wake(self, *, limit: int) -> int:
+        """Enqueue up to `limit` delayed workflows that are due; how many there were."""
+
+    @abstractmethod
+    def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
+        """The workflows with these ids, in any order; unknown ids are left out.
+
+        `only_ended` leaves out what is neither final nor parked.
+        """
+
+    @abstractmethod
+    def find(self, query: Query) -> Sequence[WorkflowRecord]:
+        """A page of workflows, newest first: ordered by (created_at, id), descending."""
+
+    @abstractmethod
+    def resume(self, id: str, *, epoch: int) -> Status | None:
+        """Put a parked workflow that is still at `epoch` back into the queue.
+
+        Strikes start again at none; its error is cleared. Answers with the status
+        after the call, None for an unknown id; a repeat changes nothing.
+        """
+
+    @abstractmethod
+    def history(self, ids: Collection[str]) -> Sequence[History]:
+        """What is recorded of these workflows; one without any record may be left out."""

@@ -1,0 +1,222 @@
+"""What goes over the seam to a backend, and what comes back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import attrs
+
+from .model import Attributes, Status, StepRecord, Wait
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """How databases differ, as far as the engine wants to know."""
+
+    time_ordered_ids: bool = True
+    """Generated ids should grow with time (B-tree) rather than be random (ranges)."""
+    max_batch: int = 1000
+    """The most operations one call should carry."""
+    clock_skew: timedelta = timedelta(0)
+    """How far the clocks that serve `now()` may be apart: a margin for leases of others."""
+    embedded: bool = False
+    """A file or memory of this machine, which the engine sets up itself where it is empty."""
+
+
+@attrs.frozen(kw_only=True)
+class SchemaVersion:
+    """The revision in the database beside the one this code wants.
+
+    `current` is None where there are no tables; `known` is False for a revision
+    that this code has never heard of, so one from a newer Perdure.
+    """
+
+    current: str | None
+    wanted: str
+    known: bool
+
+
+@attrs.frozen(kw_only=True)
+class WorkerInfo:
+    """A worker that joins. `names` and `queues` are what it serves."""
+
+    id: str
+    host: str
+    pid: int
+    code_version: str | None
+    names: Sequence[str]
+    queues: Sequence[str]
+
+
+@attrs.frozen(kw_only=True)
+class Peer:
+    """A live worker as the database sees it. `beat` grows with each heartbeat."""
+
+    worker_id: str
+    beat: int
+    lease_until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Pulse:
+    """The answer to a heartbeat, from one moment."""
+
+    now: datetime
+    """The database's clock."""
+    peers: Sequence[Peer]
+    """All workers that are not dead, the caller included."""
+    next_due: datetime | None
+    """When the earliest delayed workflow is due; None if there is none."""
+    orphans: bool
+    """Whether a running workflow belongs to a worker that is dead."""
+
+
+@attrs.frozen(kw_only=True)
+class Recovery:
+    """What becomes of a dead worker's workflows.
+
+    A workflow without progress since its last claim gets one more strike, one
+    with progress counts from one again. Two strikes make it a suspect, which
+    waits `backoff` times 2^(strikes - 2); `max_strikes` park it.
+    """
+
+    max_strikes: int
+    backoff: timedelta
+
+
+@attrs.frozen(kw_only=True)
+class Reaped:
+    """Who was declared dead, and how each of their workflows went on."""
+
+    workers: Sequence[str]
+    workflows: Mapping[str, Status]
+
+
+@attrs.frozen(kw_only=True)
+class Submission:
+    """A workflow to start. At most one of `delay` and `run_at` is set."""
+
+    id: str
+    name: str
+    input_json: str
+    queue: str = "default"
+    priority: int = 0
+    """The lowest comes first."""
+    delay: timedelta | None = None
+    run_at: datetime | None = None
+    attributes: Attributes = attrs.field(factory=dict[str, str | int | float | bool])
+    code_version: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Existing:
+    """A workflow that was there before the submission."""
+
+    id: str
+    name: str
+    input_json: str | None
+
+
+@attrs.frozen
+class Lane:
+    """A queue and the name of a workflow: what a claim asks for."""
+
+    queue: str
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class Claimed:
+    """A workflow that is now the claimer's, under `epoch`."""
+
+    id: str
+    name: str
+    queue: str
+    input_json: str | None
+    epoch: int
+    strikes: int
+    created_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Transition:
+    """The owner lets go of a workflow.
+
+    `status` is `success` or `error` (the end), `parked` (`error_…` says why), or
+    `enqueued` (back to the queue as it was, strikes unchanged, due at once).
+    """
+
+    workflow_id: str
+    epoch: int
+    status: Status
+    output_json: str | None = None
+    error_json: str | None = None
+    error_message: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """What one worker wants written, all of it or nothing."""
+
+    steps: Sequence[StepRecord] = ()
+    waits: Sequence[Wait] = ()
+    transitions: Sequence[Transition] = ()
+
+
+@attrs.frozen
+class Recorded:
+    """It is there, under the caller's epoch: written now or by an earlier try."""
+
+
+@attrs.frozen
+class AlreadyRecorded:
+    """Another epoch recorded this step first; `record` is what counts."""
+
+    record: StepRecord
+
+
+@attrs.frozen
+class NotYours:
+    """Nothing was written: the workflow is no longer the caller's."""
+
+
+RECORDED = Recorded()
+NOT_YOURS = NotYours()
+StepAnswer: TypeAlias = Recorded | AlreadyRecorded | NotYours
+TransitionAnswer: TypeAlias = Status | NotYours
+
+
+@attrs.frozen(kw_only=True)
+class Committed:
+    """One answer for each operation of a batch, in the batch's order."""
+
+    fenced: bool
+    """The worker is dead in the database's eyes: nothing was written by this call."""
+    steps: Sequence[StepAnswer]
+    waits: Sequence[Recorded | NotYours]
+    transitions: Sequence[TransitionAnswer]
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """Which workflows to find; None asks nothing of that column.
+
+    `attributes` asks for each given key to have the given value. `after` is the
+    (created_at, id) of the last record of the page before.
+    """
+
+    name: str | None = None
+    statuses: Collection[Status] | None = None
+    queue: str | None = None
+    attributes: Attributes | None = None
+    parent_id: str | None = None
+    after: tuple[datetime, str] | None = None
+    limit: int = 100
+
+
+@attrs.frozen(kw_only=True)
+class Service:
+    """Whether anybody serves a name: `known` if ever, `live` if now, on that queue."""
+
+    known: bool
+    live: bool

@@ -1,0 +1,122 @@
+"""What the tables hold, as records that cross the seam."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias, TypeVar
+
+import attrs
+from typing_extensions import TypeForm
+
+from .codec import codec_of
+
+T = TypeVar("T")
+
+Attributes: TypeAlias = Mapping[str, str | int | float | bool]
+StepStatus: TypeAlias = Literal["success", "error"]
+
+
+class Status(StrEnum):
+    """Where a workflow stands."""
+
+    DELAYED = "delayed"
+    """Its `run_at` lies in the future."""
+    ENQUEUED = "enqueued"
+    """Ready for a worker."""
+    RUNNING = "running"
+    """Owned by a worker."""
+    WAITING = "waiting"
+    """Suspended in a durable wait; in no worker's memory."""
+    SUCCESS = "success"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    PARKED = "parked"
+    """Set aside for a person; `resume` brings it back."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it will never change again. A parked workflow is not final."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({Status.SUCCESS, Status.ERROR, Status.CANCELLED})
+ENDED = _FINAL | {Status.PARKED}
+"""The statuses in which nobody but a person changes a workflow."""
+
+
+@attrs.frozen(kw_only=True)
+class WorkflowRecord:
+    """One workflow as the database has it. The `…_json` texts are as stored."""
+
+    id: str
+    name: str
+    status: Status
+    queue: str
+    priority: int
+    run_at: datetime
+    input_json: str | None
+    output_json: str | None
+    error_json: str | None
+    error_message: str | None
+    owner: str | None
+    epoch: int
+    recoveries: int
+    strikes: int
+    parent_id: str | None
+    code_version: str | None
+    attributes: Attributes
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class StepRecord:
+    """One recorded step: what happened at (workflow, branch, number), for good.
+
+    `kind` says what recorded it: `step` for a user's step, else the verb
+    (`sleep`, `now`). A user's step has a name of the user's, a verb its own.
+    """
+
+    workflow_id: str
+    branch: str
+    seq: int
+    name: str
+    kind: str
+    status: StepStatus
+    output_json: str | None
+    error_json: str | None
+    error_message: str | None
+    attempts: int
+    started_at: datetime
+    completed_at: datetime
+    epoch: int
+
+    def output(self, type: TypeForm[T], /) -> T:
+        """What the step returned, as `type`.
+
+        Raises:
+            SerializationError: the step failed, or its output is no `type`.
+        """
+        return codec_of(type).load(self.output_json)
+
+
+@attrs.frozen(kw_only=True)
+class Wait:
+    """The absolute due time of a durable wait, written when it was first reached."""
+
+    workflow_id: str
+    branch: str
+    seq: int
+    kind: str
+    due: datetime
+    epoch: int
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """Everything recorded of one workflow; both lists ordered by (branch, seq)."""
+
+    workflow_id: str
+    steps: Sequence[StepRecord]
+    waits: Sequence[Wait]
