@@ -1,0 +1,159 @@
+"""Taking work: claim what there is room for, ahead of need; poll when there is none.
+
+Claims and reconciling share this thread, so that no claim is in flight when the
+worker compares what the table gives it with what it knows.
+"""
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from . import clock, threads
+from .backend import Backend, Claimed, Lane
+from .definition import WorkflowDefinition
+from .errors import BackendUnavailable, OutcomeUnknown
+from .executor import Executor
+from .outage import GivenUp, Outage
+
+log = logging.getLogger("perdure")
+
+SHORTEST_POLL = 0.02
+LONGEST_POLL = 1.0
+TURN = 16
+"""How many lanes one claim asks for."""
+SUSPECTS_EVERY = 1.0
+RECONCILE_EVERY = 30.0
+
+
+@attrs.define(eq=False)
+class Claimer:
+    """The thread that takes work for one worker."""
+
+    backend: Backend
+    worker_id: str
+    executor: Executor
+    serving: Callable[[], Sequence[WorkflowDefinition]]
+    announce: Callable[[], None]
+    """Tell the database what is served now, if that has changed."""
+    queues: Sequence[str] | None = None
+    """The queues to serve; None: each workflow's own, and the default one."""
+    _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False, repr=False)
+    _turn: int = attrs.field(default=0, init=False)
+    _suspects_at: float = attrs.field(default=0.0, init=False)
+    _reconcile_at: float = attrs.field(
+        factory=lambda: clock.monotonic() + RECONCILE_EVERY, init=False
+    )
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread = threads.start(self._run, name="claimer")
+
+    def nudge(self) -> None:
+        """There may be work now."""
+        self._nudged.set()
+
+    def end(self, patience: float) -> None:
+        """Claim no more; wait for a claim under way."""
+        self._stop.set()
+        self._nudged.set()
+        if self._thread is not None:
+            self._thread.join(patience)
+
+    def _run(self) -> None:
+        outage = Outage("claim work")
+        pause = SHORTEST_POLL
+        while not self._stop.is_set():
+            self.executor.wait_for_room(SHORTEST_POLL)
+            self._nudged.clear()
+            try:
+                found = self._round()
+                outage.over()
+            except GivenUp:
+                return
+            except BackendUnavailable as error:
+                if isinstance(error, OutcomeUnknown):
+                    self._reconcile_at = 0.0
+                pause, found = outage.failed(error), False
+            except Exception:  # the next round tries again; the thread must live
+                log.exception("worker %s: claiming failed", self.worker_id)
+                pause, found = LONGEST_POLL, False
+            pause = SHORTEST_POLL if found else pause
+            if not found and not self._nudged.wait(pause):
+                pause = min(pause * 1.5, LONGEST_POLL)
+
+    def _round(self) -> bool:
+        """Ask once for everything there is room for; whether anything was found."""
+        if not self.executor.lease.held():
+            return False
+        if clock.monotonic() >= self._reconcile_at:
+            self._reconcile()
+        self.announce()
+        found = False
+        for colour in (True, False):
+            lanes = self._lanes(is_async=colour)
+            for turn in self._turns(lanes):
+                room = self.executor.room(is_async=colour)
+                if room and not self._stop.is_set():
+                    found |= self._claim(turn, room)
+            found |= self._claim_suspect(lanes)
+        return found
+
+    def _reconcile(self) -> None:
+        released = self.backend.reconcile(self.worker_id, self.executor.known())
+        self._reconcile_at = clock.monotonic() + RECONCILE_EVERY
+        if released:
+            log.warning("released %d workflows whose claim was never answered", len(released))
+
+    def _lanes(self, *, is_async: bool) -> list[Lane]:
+        """What to ask for, for one colour of workflow."""
+        return [
+            Lane(queue, definition.name)
+            for definition in self.serving()
+            if definition.is_async is is_async
+            for queue in (self.queues or dict.fromkeys((definition.queue, "default")))
+        ]
+
+    def _turns(self, lanes: Sequence[Lane]) -> Iterator[Sequence[Lane]]:
+        """The lanes in groups, beginning with another group each time."""
+        groups = [lanes[i : i + TURN] for i in range(0, len(lanes), TURN)]
+        self._turn += 1
+        start = self._turn % len(groups) if groups else 0
+        return itertools.chain(groups[start:], groups[:start])
+
+    def _claim(self, lanes: Sequence[Lane], room: int) -> bool:
+        limit = min(room, self.backend.capabilities.max_batch)
+        claimed = self.backend.claim(self.worker_id, lanes, limit=limit)
+        self._begin(claimed)
+        return bool(claimed)
+
+    def _claim_suspect(self, lanes: Sequence[Lane]) -> bool:
+        """Take one workflow that may have killed its workers, if none such runs here."""
+        now = clock.monotonic()
+        if now < self._suspects_at or self.executor.has_suspect() or not lanes:
+            return False
+        self._suspects_at = now + SUSPECTS_EVERY
+        for turn in self._turns(lanes):
+            claimed = self.backend.claim(self.worker_id, turn, limit=1, suspects=True)
+            if claimed:
+                self._begin(claimed, suspect=True)
+                return True
+        return False
+
+    def _begin(self, claimed: Sequence[Claimed], *, suspect: bool = False) -> None:
+        if not claimed:
+            return
+        known = {definition.name: definition for definition in self.serving()}
+        replayed = [claim.id for claim in claimed if claim.epoch > 1]
+        histories = {}
+        if replayed:
+            read = Outage("read histories").ride_out(
+                lambda: self.backend.history(replayed), self._stop
+            )
+            histories = {history.workflow_id: history for history in read}
+        work = [(claim, known[claim.name]) for claim in claimed if claim.name in known]
+        self.executor.begin(work, histories, suspect=suspect)

@@ -1,0 +1,170 @@
+"""What a process asks of the database for its user: start, look, wait, resume."""
+
+import itertools
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from . import ids
+from .backend import Backend, Existing, Query, Submission
+from .codec import canonical
+from .errors import (
+    SchemaError,
+    UnknownWorkflow,
+    WorkflowConflict,
+    WorkflowFinished,
+    WorkflowNotFound,
+)
+from .model import History, Status, WorkflowRecord
+
+log = logging.getLogger("perdure")
+
+CHUNK = 1000
+PAGE = 200
+
+
+@attrs.define(eq=False)
+class Client:
+    """The calls of one engine; they share one connection, one at a time."""
+
+    backend: Backend
+    _turn: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+
+    def new_id(self) -> str:
+        """An id of the kind that this database likes."""
+        return ids.workflow_id(time_ordered=self.backend.capabilities.time_ordered_ids)
+
+    def start(self, submissions: Sequence[Submission]) -> set[str]:
+        """Write workflows that are not there yet; the ids of those that are new.
+
+        Raises:
+            WorkflowConflict: ids that are taken by other work; all others are started.
+        """
+        distinct, conflicts = _distinct(submissions)
+        created = set(distinct)
+        for chunk in _chunks(sorted(distinct.values(), key=lambda s: s.id)):
+            with self._turn:
+                existing = self.backend.submit(chunk)
+            created.difference_update(there.id for there in existing)
+            conflicts += [there.id for there in existing if _differs(there, distinct[there.id])]
+        if conflicts:
+            raise WorkflowConflict(conflicts)
+        return created
+
+    def check_known(self, name: str, queue: str) -> None:
+        """Raises UnknownWorkflow if no worker has ever served that name."""
+        with self._turn:
+            service = self.backend.service(name, queue)
+        if not service.known:
+            raise UnknownWorkflow(name)
+
+    def load(self, id: str) -> WorkflowRecord:
+        """The record of a workflow.
+
+        Raises:
+            WorkflowNotFound: there is none.
+        """
+        with self._turn:
+            records = self.backend.load([id])
+        if not records:
+            raise WorkflowNotFound(id)
+        return records[0]
+
+    def history(self, id: str) -> History:
+        """What is recorded of a workflow.
+
+        Raises:
+            WorkflowNotFound: there is none.
+        """
+        self.load(id)
+        with self._turn:
+            histories = self.backend.history([id])
+        return histories[0] if histories else History(workflow_id=id, steps=(), waits=())
+
+    def find(self, query: Query, limit: int | None) -> Iterator[WorkflowRecord]:
+        """Workflows, newest first, read page by page."""
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            with self._turn:
+                page = self.backend.find(attrs.evolve(query, limit=size))
+            yield from page
+            if len(page) < size:
+                return
+            left = None if left is None else left - len(page)
+            query = attrs.evolve(query, after=(page[-1].created_at, page[-1].id))
+
+    def resume(self, id: str) -> None:
+        """Put a parked workflow back into the queue; one that is under way stays as it is.
+
+        Raises:
+            WorkflowNotFound: there is none.
+            WorkflowFinished: it has ended.
+        """
+        record = self.load(id)
+        status: Status | None = record.status
+        if status is Status.PARKED:
+            with self._turn:
+                status = self.backend.resume(id, epoch=record.epoch)
+        if status is not None and status.final:
+            raise WorkflowFinished(id, status)
+
+    def check_schema(self, *, migrate: bool | None) -> None:
+        """Make sure that the tables are there, as this code wants them.
+
+        Args:
+            migrate: create or update them; None: create them in an empty database
+                of this machine's own, and only there.
+
+        Raises:
+            SchemaError: they are not, and `migrate` does not say to make them.
+        """
+        version = self.backend.schema_version()
+        if version.current == version.wanted:
+            return
+        fresh = version.current is None and self.backend.capabilities.embedded
+        if migrate or (migrate is None and fresh):
+            self.backend.migrate()
+            return
+        raise SchemaError(_schema_text(self.backend.where, version.current, known=version.known))
+
+
+def _schema_text(where: str, current: str | None, *, known: bool) -> str:
+    if current is None:
+        return f"{where} has no tables of Perdure's yet; run  perdure migrate"
+    if known:
+        return f"the tables in {where} are older than this code ({current}); run  perdure migrate"
+    return (
+        f"the tables in {where} are newer than this code ({current}); "
+        f"run  pip install --upgrade perdure"
+    )
+
+
+def _distinct(
+    submissions: Iterable[Submission],
+) -> tuple[dict[str, Submission], list[str]]:
+    """By id, and the ids given twice for different work."""
+    distinct: dict[str, Submission] = {}
+    conflicts: list[str] = []
+    for submission in submissions:
+        first = distinct.setdefault(submission.id, submission)
+        if (first.name, first.input_json) != (submission.name, submission.input_json):
+            conflicts.append(submission.id)
+    return distinct, conflicts
+
+
+def _differs(there: Existing, asked: Submission) -> bool:
+    if there.name != asked.name:
+        return True
+    if there.input_json == asked.input_json:
+        return False
+    return canonical(there.input_json) != canonical(asked.input_json)
+
+
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while chunk := list(itertools.islice(rest, CHUNK)):
+        yield chunk

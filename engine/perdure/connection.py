@@ -1,0 +1,76 @@
+"""What an engine has open in one process: a backend, its client, its waiters, its threads."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+import attrs
+
+from . import threads
+from .backend import Backend
+from .client import Client
+from .outcomes import Outcomes
+from .url import open_backend
+
+T = TypeVar("T")
+
+THREADS = 8
+"""How many async verbs of an engine may be under way at once."""
+
+
+@attrs.frozen(eq=False)
+class Connection:
+    """An open backend; belongs to one process and is useless in a forked child."""
+
+    pid: int
+    backend: Backend
+    client: Client
+    outcomes: Outcomes
+    pool: threads.Pool
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        namespace: str,
+        migrate: bool | None,
+        advice: Callable[[str], str],
+    ) -> Self:
+        """Connect, and see that the tables are there.
+
+        Raises:
+            UnknownBackend: nothing serves the URL's scheme.
+            BackendUnavailable: the database cannot be reached.
+            SchemaError: the tables are missing, older or newer than this code.
+        """
+        backend = open_backend(url, namespace=namespace)
+        client = Client(backend)
+        try:
+            client.check_schema(migrate=migrate)
+        except BaseException:
+            backend.close()
+            raise
+        return cls(
+            os.getpid(),
+            backend,
+            client,
+            Outcomes(backend, advice),
+            threads.Pool(THREADS, "client"),
+        )
+
+    @property
+    def here(self) -> bool:
+        """Whether it was opened by this very process."""
+        return self.pid == os.getpid()
+
+    async def aside(self, fn: Callable[[], T]) -> T:
+        """Run a blocking call in a thread."""
+        return await asyncio.wrap_future(self.pool.submit(fn))
+
+    def close(self) -> None:
+        """Close the connections and answer nobody any more."""
+        self.outcomes.close()
+        self.pool.close()
+        self.backend.close()

@@ -1,0 +1,112 @@
+"""Where the code that runs now stands: in which workflow, on which branch, in which step."""
+
+import contextvars
+import threading
+from datetime import datetime
+
+import attrs
+
+from .attempt import Branch
+from .errors import NotInWorkflow, UsageError
+
+
+@attrs.define(kw_only=True)
+class CurrentStep:
+    """The step whose body is running."""
+
+    idempotency_key: str
+    """The same at every try of this step, for the outside world to recognise."""
+    attempt: int
+    """1 at the first try; grows within one worker's run of the step."""
+    workflow_id: str
+    name: str
+    deadline: datetime | None = None
+    """When this try's timeout strikes; a sync step cannot be stopped, but can look."""
+    _starts: int = 0
+
+    def next_start(self) -> str:
+        """The id of the next workflow started in this body, the same at every try."""
+        self._starts += 1
+        return f"{self.idempotency_key}/{self._starts}"
+
+
+@attrs.frozen(kw_only=True)
+class CurrentWorkflow:
+    """The workflow whose code is running."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+BRANCH: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("perdure_branch")
+STEP: contextvars.ContextVar[CurrentStep | None] = contextvars.ContextVar("perdure_step")
+
+
+def current_branch() -> Branch | None:
+    """The branch whose workflow code is running here; None outside and in step bodies.
+
+    Raises:
+        UsageError: this is a thread that the workflow's code started by itself.
+        Abandoned: the attempt has ended.
+    """
+    branch = BRANCH.get(None)
+    if branch is None or STEP.get(None) is not None:
+        return None
+    attempt = branch.attempt
+    if attempt.home and attempt.home != threading.get_ident():
+        raise UsageError(
+            f"{attempt.id}: a thread of the workflow's own may not call steps, because their "
+            f"order would differ at replay; use step.submit(…)"
+        )
+    return branch
+
+
+def workflow_branch(verb: str) -> Branch:
+    """The branch that runs here.
+
+    Raises:
+        NotInWorkflow: there is none.
+    """
+    branch = current_branch()
+    if branch is None:
+        place = "in a step's body" if STEP.get(None) else "outside a workflow"
+        raise NotInWorkflow(f"{verb} was called {place}; it means something in a workflow only")
+    return branch
+
+
+def current_step() -> CurrentStep:
+    """The running step.
+
+    Raises:
+        NotInWorkflow: no step's body runs here.
+    """
+    step = STEP.get(None)
+    if step is None:
+        raise NotInWorkflow("current_step() means something in a step's body only")
+    return step
+
+
+def current_workflow() -> CurrentWorkflow:
+    """The running workflow, in its code or in the body of one of its steps.
+
+    Raises:
+        NotInWorkflow: no workflow runs here.
+    """
+    branch = BRANCH.get(None)
+    if branch is None:
+        raise NotInWorkflow("current_workflow() means something in a workflow only")
+    attempt = branch.attempt
+    return CurrentWorkflow(
+        id=attempt.id, name=attempt.definition.name, created_at=attempt.created_at
+    )
+
+
+def refuse_in_workflow(verb: str) -> None:
+    """Refuse a client's verb in workflow code, where a replay would repeat it.
+
+    Raises:
+        UsageError: this is workflow code.
+    """
+    if current_branch() is not None:
+        raise UsageError(f"{verb} in a workflow would happen again at replay; call it in a step")

@@ -1,0 +1,412 @@
+"""The engine: talks to the database for its user. It runs nothing; its workers do."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, TypeVarTuple, overload
+
+from . import settings, threads
+from .attempt import Attempt
+from .backend import Query
+from .call import Call
+from .client import Client
+from .codec import codec_of
+from .connection import Connection
+from .context import refuse_in_workflow
+from .definition import WorkflowDefinition
+from .errors import ConfigurationError
+from .handle import Handle
+from .loop import refuse_on_loop
+from .membership import Settings
+from .model import Attributes, Status, WorkflowRecord
+from .registry import Serving, advice
+from .starting import Start, of_call, prepare
+from .step import Async
+from .url import open_backend
+from .worker import Worker
+from .workflow import OPEN_ENGINES, Workflow
+
+R = TypeVar("R")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+log = logging.getLogger("perdure")
+
+
+class Engine:
+    """A database that holds workflows, and the verbs to start and see them.
+
+    Making one does no I/O: it opens at first use, and again in a forked child.
+    `with engine:` runs no workflow; `engine.worker()` and `perdure worker` do.
+
+    Args:
+        url: chooses the backend by its scheme; by default PERDURE_DATABASE_URL,
+            DATABASE_URL, `[tool.perdure] url`, or `sqlite:///perdure.db`.
+        workflows: what its workers serve; by default all that is imported, and what
+            is started here.
+        schema: the namespace of the tables, where the database has such.
+        lease: how long a worker that falls silent keeps its workflows.
+        heartbeat: how often a worker renews its lease.
+        max_recoveries: so many deaths of its worker without progress park a workflow.
+        migrate: create or update the tables when opening; None: only in an empty
+            file or memory of this machine.
+
+    Raises:
+        ConfigurationError: the durations do not fit together.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        workflows: Iterable[Workflow[..., Any]] | None = None,
+        schema: str = "perdure",
+        lease: timedelta = timedelta(seconds=10),
+        heartbeat: timedelta = timedelta(seconds=2.5),
+        max_recoveries: int = 5,
+        migrate: bool | None = None,
+    ) -> None:
+        if heartbeat <= timedelta(0) or lease < 3 * heartbeat or lease < timedelta(seconds=1.5):
+            raise ConfigurationError(
+                f"a lease of {lease} with a heartbeat of {heartbeat} would be lost by chance: "
+                f"the lease must be 1.5 s at least, and three heartbeats long"
+            )
+        if max_recoveries < 1:
+            raise ConfigurationError("max_recoveries must be 1 at least")
+        self._url = url
+        self._schema = schema
+        self._lease, self._heartbeat = lease, heartbeat
+        self._max_recoveries = max_recoveries
+        self._migrate = migrate
+        listed = None if workflows is None else [workflow.definition for workflow in workflows]
+        self._serving = Serving(listed)
+        self._opened: Connection | None = None
+        self._workers: list[Worker] = []
+        self._lock = threading.RLock()
+
+    # ------------------------------------------------------------- its life
+
+    def __enter__(self) -> Self:
+        self._connection()
+        return self
+
+    def __exit__(
+        self,
+        t: type[BaseException] | None,
+        e: BaseException | None,
+        tb: TracebackType | None,
+        /,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.wrap_future(threads.call(self._connection, name="open"))
+        return self
+
+    async def __aexit__(
+        self,
+        t: type[BaseException] | None,
+        e: BaseException | None,
+        tb: TracebackType | None,
+        /,
+    ) -> None:
+        await asyncio.wrap_future(threads.call(self.close, name="close"))
+
+    def close(self) -> None:
+        """Close the connections. Workers are closed by their own `with`; a verb opens it again."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+            OPEN_ENGINES.discard(id(self))
+        if opened is not None and opened.here:
+            opened.close()
+
+    def migrate(self) -> None:
+        """Create the tables, or bring them to this code's version; safe to repeat.
+
+        Raises:
+            BackendUnavailable: the database cannot be reached.
+            SchemaError: the tables are newer than this code.
+        """
+        backend = open_backend(settings.database_url(self._url), namespace=self._schema)
+        try:
+            backend.migrate()
+        finally:
+            backend.close()
+
+    # -------------------------------------------------------------- starting
+
+    @overload
+    def start(self, call: Call[R], /) -> Handle[R]: ...
+    @overload
+    def start(
+        self,
+        workflow: Callable[[*Ts], Async[R]],
+        /,
+        *args: *Ts,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[R]: ...
+    @overload
+    def start(
+        self,
+        workflow: Callable[[*Ts], R],
+        /,
+        *args: *Ts,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[R]: ...
+    @overload
+    def start(
+        self,
+        name: str,
+        /,
+        *args: object,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[Any]: ...
+    def start(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # mypy cannot see that *args: Any covers *args: *Ts
+        """Write a workflow down for a worker to run.
+
+        Args:
+            target: a workflow, a `Call` made by `workflow.bind(…)`, or a name.
+            args: the workflow's arguments; keywords of its own go through `bind`.
+            options: `id` is the idempotency key: starting the same work again under
+                it gives the same workflow. `queue`; `priority`, the lowest first;
+                `delay` or `run_at`; `attributes` to find it by.
+
+        Raises:
+            WorkflowConflict: the id is taken by other work.
+            InvalidArguments: the workflow does not take these arguments.
+            SerializationError: an argument cannot become JSON.
+            UnknownWorkflow: nothing ever registered a workflow of that name.
+            UsageError: this is workflow code, where a replay would start it again.
+        """
+        refuse_in_workflow("engine.start")
+        start = prepare(target, args, options)
+        return self.ask("engine.start", lambda client: self._start(client, [start]))[0]
+
+    @overload
+    async def astart(self, call: Call[R], /) -> Handle[R]: ...
+    @overload
+    async def astart(
+        self,
+        workflow: Callable[[*Ts], Async[R]],
+        /,
+        *args: *Ts,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[R]: ...
+    @overload
+    async def astart(
+        self,
+        workflow: Callable[[*Ts], R],
+        /,
+        *args: *Ts,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[R]: ...
+    @overload
+    async def astart(
+        self,
+        name: str,
+        /,
+        *args: object,
+        id: str | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        run_at: datetime | None = None,
+        attributes: Attributes | None = None,
+    ) -> Handle[Any]: ...
+    async def astart(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # as start
+        """As `start`, for async code."""
+        refuse_in_workflow("engine.astart")
+        start = prepare(target, args, options)
+        return (await self.aask("engine.astart", lambda client: self._start(client, [start])))[0]
+
+    def start_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
+        """Start many workflows, a thousand at a time; the handles in the order of the calls.
+
+        Raises:
+            WorkflowConflict: ids that are taken by other work; all others are started.
+        """
+        starts = [of_call(call) for call in calls]
+        return self.ask("engine.start_many", lambda client: self._start(client, starts))
+
+    async def astart_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
+        """As `start_many`, for async code."""
+        starts = [of_call(call) for call in calls]
+        return await self.aask("engine.astart_many", lambda client: self._start(client, starts))
+
+    # ---------------------------------------------------------------- seeing
+
+    @overload
+    def handle(self, id: str, /) -> Handle[Any]: ...
+    @overload
+    def handle(self, id: str, workflow: Workflow[..., Async[R]], /) -> Handle[R]: ...
+    @overload
+    def handle(self, id: str, workflow: Workflow[..., R], /) -> Handle[R]: ...
+    def handle(self, id: str, workflow: Workflow[..., Any] | None = None, /) -> Handle[Any]:
+        """The handle of a workflow; nothing is read. The workflow types its result."""
+        codec = workflow.definition.result if workflow else codec_of(Any)
+        return Handle(id, False, self, codec)  # noqa: FBT003 (`created`, as its record has it)
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        status: Status | Iterable[Status] | None = None,
+        queue: str | None = None,
+        attributes: Attributes | None = None,
+        limit: int | None = None,
+    ) -> Iterator[WorkflowRecord]:
+        """Workflows that fit all that is asked, newest first, read as they are taken."""
+        statuses = [status] if isinstance(status, Status) else status
+        query = Query(
+            name=name,
+            statuses=None if statuses is None else tuple(Status(s) for s in statuses),
+            queue=queue,
+            attributes=attributes,
+        )
+        return self.ask("engine.find", lambda client: client.find(query, limit))
+
+    # --------------------------------------------------------------- working
+
+    def worker(
+        self,
+        *,
+        concurrency: int | None = None,
+        threads: int | None = None,
+        queues: Iterable[str] | None = None,
+        grace: timedelta = timedelta(seconds=25),
+    ) -> Worker:
+        """A worker in this process: `with engine.worker():` in the background, or `.run()`.
+
+        Args:
+            concurrency: how many workflows at once; 500 by default.
+            threads: how many sync workflows and steps at once; 100 by default.
+            queues: which queues to serve; by default those that its workflows name,
+                and `default`.
+            grace: how long a drain waits for step bodies.
+        """
+        return Worker(
+            lambda: self._connection().backend,
+            self.serving,
+            Settings(
+                lease=self._lease,
+                heartbeat=self._heartbeat,
+                max_recoveries=self._max_recoveries,
+                concurrency=500 if concurrency is None else concurrency,
+                threads=100 if threads is None else threads,
+                queues=None if queues is None else list(queues),
+                grace=grace,
+            ),
+            self._through,
+            self._workers.append,
+            self._workers.remove,
+        )
+
+    def serving(self) -> Sequence[WorkflowDefinition]:
+        """What its workers serve now.
+
+        Raises:
+            DefinitionError: one name is defined in two files.
+        """
+        return self._serving.all()
+
+    @property
+    def url(self) -> str:
+        """The database's URL, password and all; `repr` leaves the password out."""
+        return settings.database_url(self._url)
+
+    def __repr__(self) -> str:
+        state = self._opened.backend.where if self._opened else "closed"
+        return f"<engine {state}>"
+
+    # ------------------------------------------------ what a handle asks of it
+
+    def ask(self, verb: str, fn: Callable[[Client], T]) -> T:
+        """Run a blocking call of the client."""
+        refuse_in_workflow(verb)
+        refuse_on_loop(verb)
+        return fn(self._connection().client)
+
+    async def aask(self, verb: str, fn: Callable[[Client], T]) -> T:
+        """Run a blocking call of the client in a thread."""
+        refuse_in_workflow(verb)
+        opened = self._opened
+        if opened is None or not opened.here:
+            opened = await asyncio.wrap_future(threads.call(self._connection, name="open"))
+        connection = opened
+        return await connection.aside(lambda: fn(connection.client))
+
+    def outcome(self, verb: str, id: str, *, blocking: bool) -> "Future[WorkflowRecord]":
+        """The record of a workflow once it has ended."""
+        refuse_in_workflow(verb)
+        if blocking:
+            refuse_on_loop(verb)
+        return self._connection().outcomes.of(id)
+
+    # ------------------------------------------------------------- its inside
+
+    def _connection(self) -> Connection:
+        opened = self._opened
+        if opened is not None and opened.here:
+            return opened
+        with self._lock:
+            if self._opened is None or not self._opened.here:
+                if self._url is None and settings.configured_url() is None:
+                    log.warning("no database URL is configured: using %s", self.url)
+                self._opened = Connection.open(
+                    self.url,
+                    namespace=self._schema,
+                    migrate=self._migrate,
+                    advice=advice,
+                )
+                OPEN_ENGINES.add(id(self))
+            return self._opened
+
+    def _start(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
+        for start in starts:
+            if start.definition is not None:
+                self._serving.started(start.definition)
+            elif not self._serving.knows(start.name):
+                client.check_known(start.name, start.options.queue or start.queue)
+        submissions = [start.submission(client.new_id) for start in starts]
+        created = client.start(submissions)
+        for worker in self._workers:
+            for delay in {submission.delay for submission in submissions}:
+                worker.nudge(delay)
+        return [
+            Handle(submission.id, submission.id in created, self, start.result)
+            for submission, start in zip(submissions, starts, strict=True)
+        ]
+
+    def _through(self, _: Sequence[Attempt]) -> None:
+        """Workflows of a worker in this process have ended: answer who waits for them here."""
+        if self._opened is not None:
+            self._opened.outcomes.nudge()

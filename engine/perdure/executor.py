@@ -1,0 +1,214 @@
+"""Running claimed workflows: rebuild the call, run the code, hand its end to the journal."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from .attempt import Attempt, Branch, Recorder
+from .backend import Claimed
+from .context import BRANCH
+from .definition import WorkflowDefinition
+from .errors import SerializationError
+from .journal import Journal
+from .lease import Lease
+from .loop import EventLoop, root_task
+from .model import History, Status
+from .threads import Pool
+
+
+@attrs.define(eq=False)
+class Executor:
+    """The workflows of one worker that run now."""
+
+    concurrency: int
+    threads: int
+    lease: Lease
+    events: EventLoop
+    pool: Pool
+    journal: Journal = attrs.field(init=False)
+    draining: bool = attrs.field(default=False, init=False)
+    _running: dict[str, Attempt] = attrs.field(factory=dict[str, Attempt], init=False)
+    _sync: int = attrs.field(default=0, init=False)
+    _suspect: Attempt | None = attrs.field(default=None, init=False)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+
+    # -------------------------------------------- the host of its workflows
+
+    @property
+    def recorder(self) -> Recorder:
+        return self.journal
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self.events.loop
+
+    def holds_lease(self) -> bool:
+        return self.lease.held()
+
+    def now(self) -> datetime:
+        return self.lease.now()
+
+    def ended(self, attempt: Attempt) -> None:
+        self.forget([attempt])
+
+    # ------------------------------------------------------------ its books
+
+    def known(self) -> set[str]:
+        """The ids of all workflows that this worker knows to be its own."""
+        with self._changed:
+            return set(self._running)
+
+    def room(self, *, is_async: bool) -> int:
+        """How many more workflows of a colour there is room for."""
+        with self._changed:
+            free = self.concurrency - len(self._running)
+            return max(0, free if is_async else min(free, self.threads - self._sync))
+
+    def has_suspect(self) -> bool:
+        """Whether a workflow runs that is suspected of killing its workers."""
+        return self._suspect is not None
+
+    def wait_for_room(self, seconds: float) -> None:
+        """Return when half of the places are free, or after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: 2 * len(self._running) <= self.concurrency or self.draining,
+                seconds,
+            )
+
+    def idle(self, seconds: float | None) -> bool:
+        """Wait until nothing runs; False if something still does after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)
+
+    def forget(self, attempts: Sequence[Attempt]) -> None:
+        """These are through: their end is durable, or somebody else's business."""
+        with self._changed:
+            for attempt in attempts:
+                if self._running.get(attempt.id) is attempt:
+                    del self._running[attempt.id]
+                    self._sync -= not attempt.definition.is_async
+                if self._suspect is attempt:
+                    self._suspect = None
+            self._changed.notify_all()
+
+    # ------------------------------------------------------------- starting
+
+    def begin(
+        self,
+        claimed: Iterable[tuple[Claimed, WorkflowDefinition]],
+        histories: Mapping[str, History],
+        *,
+        suspect: bool = False,
+    ) -> None:
+        """Run these workflows."""
+        awaited: list[tuple[Attempt, list[Any], dict[str, Any]]] = []
+        for claim, definition in claimed:
+            attempt = Attempt.of(
+                id=claim.id,
+                epoch=claim.epoch,
+                created_at=claim.created_at,
+                definition=definition,
+                host=self,
+                history=histories.get(claim.id),
+            )
+            self._enter(attempt, suspect=suspect)
+            try:
+                args, kwargs = definition.load(claim.input_json)
+            except Exception as error:  # noqa: BLE001 (whatever it is, no other worker could do better)
+                attempt.fail(error)
+                continue
+            if definition.is_async:
+                awaited.append((attempt, args, kwargs))
+            else:
+                self._begin_sync(attempt, args, kwargs)
+        if awaited:
+            self.loop.call_soon_threadsafe(self._begin_async, awaited)
+
+    def _enter(self, attempt: Attempt, *, suspect: bool) -> None:
+        with self._changed:
+            self._running[attempt.id] = attempt
+            self._sync += not attempt.definition.is_async
+            if suspect:
+                self._suspect = attempt
+
+    def _begin_sync(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
+        context = contextvars.Context()
+        context.run(BRANCH.set, Branch(attempt))
+        self.pool.submit(lambda: context.run(self._run, attempt, args, kwargs))
+
+    def _begin_async(self, awaited: list[tuple[Attempt, list[Any], dict[str, Any]]]) -> None:
+        for attempt, args, kwargs in awaited:
+            attempt.task = root_task(attempt, self._arun(attempt, args, kwargs))
+
+    # -------------------------------------------------------------- running
+
+    def _run(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
+        attempt.home = threading.get_ident()
+        if not self._unstarted(attempt):
+            return
+        try:
+            value = attempt.definition.fn(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
+            attempt.fail(error)
+        else:
+            _succeed(attempt, value)
+
+    async def _arun(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
+        if not self._unstarted(attempt):
+            return
+        try:
+            value = await attempt.definition.fn(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
+            attempt.task = None
+            attempt.fail(error)
+        else:
+            attempt.task = None
+            _succeed(attempt, value)
+        if attempt.tasks:
+            attempt.cancel_tasks()
+
+    def _unstarted(self, attempt: Attempt) -> bool:
+        """Whether the code may begin at all."""
+        if self.draining:
+            attempt.release()
+        return not attempt.ended
+
+    # ------------------------------------------------------------- stopping
+
+    def drain(self) -> None:
+        """Let no body begin; put back into the queue what is in none."""
+        self.draining = True
+        for attempt in self._snapshot():
+            if attempt.bodies == 0:
+                attempt.release()
+        with self._changed:
+            self._changed.notify_all()
+
+    def release(self) -> None:
+        """Put everything back into the queue, bodies or not."""
+        for attempt in self._snapshot():
+            attempt.release()
+
+    def abandon(self) -> None:
+        """Drop everything: it is no longer this worker's."""
+        for attempt in self._snapshot():
+            attempt.lose()
+
+    def _snapshot(self) -> list[Attempt]:
+        with self._changed:
+            return list(self._running.values())
+
+
+def _succeed(attempt: Attempt, value: Any) -> None:
+    try:
+        text = attempt.definition.result.dump(value)
+    except SerializationError as problem:
+        attempt.fail(SerializationError(f"the result of {attempt.definition.name}: {problem}"))
+    else:
+        attempt.finish(Status.SUCCESS, output_json=text)

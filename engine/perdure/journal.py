@@ -1,0 +1,254 @@
+"""Group commit: everything the workflows of a worker want written, in one transaction.
+
+One thread takes what has been added since its last flush and hands it to
+`backend.commit`; what arrives meanwhile forms the next flush. Nobody waits on a
+timer. There is one journal per worker and it is first in, first out: when a flush
+is durable, so is everything added before it.
+
+A batch that the database refuses is halved until the culprit stands alone; only its
+workflow fails. An operation of an attempt that has been lost is never written.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from . import threads
+from .attempt import Attempt
+from .backend import RECORDED, Backend, Batch, Committed, NotYours, Transition
+from .errors import BackendRefused
+from .failure import Failure
+from .model import Status, StepRecord, Wait
+from .outage import GivenUp, Outage
+
+log = logging.getLogger("perdure")
+
+Item: TypeAlias = tuple[Attempt, StepRecord | Wait | Transition]
+
+
+class Flush:
+    """A group of records on its way; it is done when they are durable or lost."""
+
+    __slots__ = ("_arrived", "_lock", "_signal", "done", "endings", "records")
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.records: list[Item] = []
+        self.endings: list[Item] = []
+        self.done = False
+        self._lock = lock
+        self._signal: threading.Event | None = None
+        self._arrived: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def wait(self) -> None:
+        """Block until it is done."""
+        with self._lock:
+            if self.done:
+                return
+            self._signal = self._signal or threading.Event()
+        self._signal.wait()
+
+    async def awaited(self) -> None:
+        """Wait on the worker's event loop until it is done."""
+        with self._lock:
+            if self.done:
+                return
+            if self._arrived is None:
+                self._arrived = asyncio.get_running_loop(), asyncio.Event()
+        await self._arrived[1].wait()
+
+    def finish(self) -> None:
+        """Wake whoever waits."""
+        with self._lock:
+            self.done = True
+        if self._signal is not None:
+            self._signal.set()
+        if self._arrived is not None:
+            loop, event = self._arrived
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+
+@attrs.define(eq=False)
+class Journal:
+    """The one writer of a worker.
+
+    `on_ended` is told, after each flush, which attempts are through;
+    `on_fenced` when the database says that the worker is dead.
+    """
+
+    backend: Backend
+    worker_id: str
+    on_ended: Callable[[Sequence[Attempt]], None]
+    on_fenced: Callable[[], None]
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _added: threading.Condition = attrs.field(init=False, repr=False)
+    _open: Flush = attrs.field(init=False, repr=False)
+    _closing: bool = attrs.field(default=False, init=False)
+    _given_up: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _thread: threading.Thread = attrs.field(init=False, repr=False)
+    _outage: Outage = attrs.field(factory=lambda: Outage("write checkpoints"), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._added = threading.Condition(self._lock)
+        self._open = Flush(self._lock)
+        self._thread = threads.start(self._run, name="journal")
+
+    # -------------------------------------------------- what workflows call
+
+    def record(self, attempt: Attempt, step: StepRecord) -> None:
+        """Add a step's record."""
+        with self._lock:
+            self._open.records.append((attempt, step))
+            attempt.newest = self._open
+            self._added.notify()
+
+    def wait(self, attempt: Attempt, wait: Wait) -> None:
+        """Add a wait's due time."""
+        with self._lock:
+            self._open.records.append((attempt, wait))
+            attempt.newest = self._open
+            self._added.notify()
+
+    def finish(self, attempt: Attempt, transition: Transition) -> None:
+        """Add the end of an attempt."""
+        with self._lock:
+            self._open.endings.append((attempt, transition))
+            attempt.newest = self._open
+            self._added.notify()
+
+    # ----------------------------------------------------- what worker calls
+
+    def close(self, patience: float | None) -> bool:
+        """Write what is there and end; False if it took longer than `patience` seconds."""
+        with self._lock:
+            self._closing = True
+            self._added.notify()
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def give_up(self) -> None:
+        """Write nothing more: the worker is dead, or its process ends."""
+        self._given_up.set()
+        with self._lock:
+            self._closing = True
+            self._added.notify()
+
+    # ------------------------------------------------------------ the writer
+
+    def _run(self) -> None:
+        while (flush := self._take()) is not None:
+            limit = self.backend.capabilities.max_batch
+            items = flush.records + flush.endings
+            for start in range(0, len(items), limit):
+                self._write(items[start : start + limit])
+            flush.finish()
+            self.on_ended([item[0] for item in flush.endings if not _void(item)])
+
+    def _take(self) -> Flush | None:
+        with self._lock:
+            while not (self._open.records or self._open.endings):
+                if self._closing:
+                    self._open.done = True  # what a ghost still adds holds nobody up
+                    return None
+                self._added.wait()
+            flush, self._open = self._open, Flush(self._lock)
+            return flush
+
+    def _write(self, items: Sequence[Item]) -> None:
+        """Write one batch; halve it if the database refuses."""
+        items = [item for item in items if not _void(item)]
+        if self._given_up.is_set():
+            return self._lose(items)
+        batch = _batch(items)
+        try:
+            answer = self._outage.ride_out(
+                lambda: self.backend.commit(self.worker_id, batch), self._given_up
+            )
+        except GivenUp:
+            self._lose(items)
+        except BackendRefused as error:
+            self._refused(items, error)
+        except Exception:  # a bug must not end the one writer: the lease's loss cleans up
+            log.exception("worker %s cannot write checkpoints and gives up", self.worker_id)
+            self._fenced(items)
+        else:
+            if answer.fenced:
+                self._fenced(items)
+            else:
+                self._settle(items, answer)
+
+    def _refused(self, items: Sequence[Item], error: BackendRefused) -> None:
+        if len(items) > 1:
+            middle = len(items) // 2
+            self._write(items[:middle])
+            self._write(items[middle:])
+            return
+        attempt, operation = items[0]
+        log.error("the database refuses a record of %s: %s", attempt.id, error)
+        if isinstance(operation, Transition):
+            if operation.status is not Status.PARKED:
+                self._write([(attempt, _refusal(operation, error))])
+            return
+        attempt.spoil(error)
+
+    def _fenced(self, items: Sequence[Item]) -> None:
+        self._lose(items)
+        if not self._given_up.is_set():
+            self.give_up()
+            self.on_fenced()
+
+    def _lose(self, items: Iterable[Item]) -> None:
+        for attempt, _ in items:
+            attempt.lose()
+
+    def _settle(self, items: Sequence[Item], answer: Committed) -> None:
+        """Abandon the attempts whose operations were not taken as they are."""
+        answers: list[Any] = [*answer.steps, *answer.waits]
+        records = [item for item in items if not isinstance(item[1], Transition)]
+        for (attempt, _), said in zip(_ordered(records), answers, strict=True):
+            if said is not RECORDED:
+                _diverged(attempt, said)
+
+
+def _batch(items: Sequence[Item]) -> Batch:
+    return Batch(
+        steps=[op for _, op in items if isinstance(op, StepRecord)],
+        waits=[op for _, op in items if isinstance(op, Wait)],
+        transitions=[op for _, op in items if isinstance(op, Transition)],
+    )
+
+
+def _ordered(records: Sequence[Item]) -> list[Item]:
+    """Steps before waits, as the answers come."""
+    steps = [item for item in records if isinstance(item[1], StepRecord)]
+    return steps + [item for item in records if isinstance(item[1], Wait)]
+
+
+def _diverged(attempt: Attempt, said: object) -> None:
+    """Another epoch recorded this step, or owns the workflow: a new attempt must replay."""
+    log.warning("%s has moved on without this worker (%r)", attempt.id, said)
+    if isinstance(said, NotYours):
+        attempt.lose()
+    else:
+        attempt.release()
+
+
+def _void(item: Item) -> bool:
+    """A record of the attempt was refused, and this is not the ending that says so."""
+    attempt, operation = item
+    return attempt.spoilt is not None and operation is not attempt.spoilt
+
+
+def _refusal(transition: Transition, error: BackendRefused) -> Transition:
+    failure = Failure.of(error)
+    return Transition(
+        workflow_id=transition.workflow_id,
+        epoch=transition.epoch,
+        status=Status.ERROR if transition.status is Status.SUCCESS else Status.PARKED,
+        error_json=failure.dump(),
+        error_message=failure.message,
+    )

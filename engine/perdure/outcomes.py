@@ -1,0 +1,146 @@
+"""Waiting for workflows to end: all waiters of a process are answered by one batched poll."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+
+import attrs
+
+from . import clock, threads
+from .backend import Backend
+from .errors import WorkflowNotFound
+from .model import ENDED, WorkflowRecord
+from .outage import GivenUp, Outage
+
+log = logging.getLogger("perdure")
+
+SHORTEST_POLL = 0.02
+LONGEST_POLL = 1.0
+HELPLESS_AFTER = 5.0
+"""Seconds after which a waiter asks whether any live worker serves its workflow."""
+
+
+@attrs.define(eq=False)
+class Waiter:
+    """Somebody waits for a workflow."""
+
+    id: str
+    future: "Future[WorkflowRecord]"
+    since: float
+    record: WorkflowRecord | None = None
+    told: bool = False
+
+
+@attrs.define(eq=False)
+class Outcomes:
+    """The waiters of one engine, and the thread that polls for them while there are any."""
+
+    backend: Backend
+    advice: Callable[[str], str]
+    """The command that would serve a workflow of that name."""
+    _waiters: list[Waiter] = attrs.field(factory=list[Waiter], init=False)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+    _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _polling: bool = attrs.field(default=False, init=False)
+
+    def of(self, id: str) -> "Future[WorkflowRecord]":
+        """The record of a workflow once it has ended or is parked.
+
+        The future fails with `WorkflowNotFound` if there is no such workflow.
+        """
+        waiter = Waiter(id, Future(), clock.monotonic())
+        with self._changed:
+            self._waiters.append(waiter)
+            if not self._polling:
+                self._polling = True
+                threads.start(self._run, name="outcomes")
+        self._nudged.set()
+        return waiter.future
+
+    def nudge(self) -> None:
+        """A workflow has just ended."""
+        self._nudged.set()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._stop.set()
+        self._nudged.set()
+
+    def _run(self) -> None:
+        outage = Outage("ask for results")
+        pause = SHORTEST_POLL
+        while (waiters := self._waiting()) and not self._stop.is_set():
+            self._nudged.clear()
+            try:
+                answered = outage.ride_out(lambda: self._poll(waiters), self._stop)
+            except GivenUp:
+                return
+            except Exception as error:  # noqa: BLE001 (it reaches those who wait)
+                for waiter in waiters:
+                    waiter.future.set_exception(error)
+                continue
+            pause = SHORTEST_POLL if answered else min(pause * 1.5, LONGEST_POLL)
+            if self._nudged.wait(pause):
+                pause = SHORTEST_POLL
+
+    def _waiting(self) -> list[Waiter]:
+        """Those who still wait; the thread ends when there are none."""
+        with self._changed:
+            self._waiters = [waiter for waiter in self._waiters if not waiter.future.done()]
+            self._polling = bool(self._waiters)
+            return list(self._waiters)
+
+    def _poll(self, waiters: list[Waiter]) -> bool:
+        """Ask once; whether anybody got an answer."""
+        answered = self._answer([w for w in waiters if w.record is None], first=True)
+        answered |= self._answer([w for w in waiters if w.record is not None], first=False)
+        for waiter in waiters:
+            if not waiter.told and clock.monotonic() - waiter.since > HELPLESS_AFTER:
+                waiter.told = True
+                self._tell(waiter)
+        return answered
+
+    def _answer(self, waiters: list[Waiter], *, first: bool) -> bool:
+        if not waiters:
+            return False
+        ids = {waiter.id for waiter in waiters}
+        records = {r.id: r for r in self.backend.load(ids, only_ended=not first)}
+        answered = False
+        for waiter in waiters:
+            record = records.get(waiter.id)
+            if record is None:
+                if first:
+                    _settle(waiter.future, WorkflowNotFound(waiter.id))
+            elif record.status in ENDED:
+                answered = True
+                _settle(waiter.future, record)
+            else:
+                waiter.record = record
+        return answered
+
+    def _tell(self, waiter: Waiter) -> None:
+        """Say what to do if the workflow waits for a worker that does not exist."""
+        record = waiter.record
+        if waiter.future.done() or record is None:
+            return
+        if not self.backend.service(record.name, record.queue).live:
+            log.warning(
+                "%s has waited %.0f s and no live worker serves queue %r / workflow %r: run  %s",
+                waiter.id,
+                clock.monotonic() - waiter.since,
+                record.queue,
+                record.name,
+                self.advice(record.name),
+            )
+
+
+def _settle(future: "Future[WorkflowRecord]", outcome: WorkflowRecord | Exception) -> None:
+    try:
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    except InvalidStateError:
+        pass  # whoever waited has given up meanwhile

@@ -1,0 +1,187 @@
+"""What any worker does for all: bury the dead, return their work, wake what is due.
+
+Death needs two witnesses. The database must say that the lease is over, and the
+reaper must have seen the same heartbeat, unchanged, for nearly a lease on its own
+clock, without missing a heartbeat of its own in between: after an outage nobody has
+sent one, and nobody is dead for it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import attrs
+
+from . import clock, threads
+from .backend import Backend, Peer, Pulse, Recovery
+from .model import Status
+from .outage import GivenUp, Outage
+
+log = logging.getLogger("perdure")
+
+BATCH = 500
+BACKOFF = timedelta(seconds=1)
+
+
+@attrs.define
+class Witness:
+    """Since when, on this process's own clock, each peer's heartbeat has not changed."""
+
+    worker_id: str
+    lease: timedelta
+    heartbeat: timedelta
+    _seen: dict[str, tuple[Peer, float, float]] = attrs.field(
+        factory=dict[str, tuple[Peer, float, float]]
+    )
+
+    def observe(self, pulse: Pulse, at: float) -> None:
+        """Take in what a heartbeat's answer, asked for at `at`, says of the peers."""
+        seen: dict[str, tuple[Peer, float, float]] = {}
+        for peer in pulse.peers:
+            if peer.worker_id == self.worker_id:
+                continue
+            before = self._seen.get(peer.worker_id)
+            since = before[1] if before and before[0].beat == peer.beat else at
+            over = at + (peer.lease_until - pulse.now).total_seconds()
+            seen[peer.worker_id] = peer, since, over
+        self._seen = seen
+
+    def forget(self) -> None:
+        """A heartbeat of its own was missed: what was seen before counts no more."""
+        self._seen = {}
+
+    def postpone(self, peer: Peer, at: float) -> None:
+        """It is being dealt with; look again after a heartbeat."""
+        _, since, over = self._seen[peer.worker_id]
+        self._seen[peer.worker_id] = (
+            peer,
+            since,
+            max(over, at + self.heartbeat.total_seconds()),
+        )
+
+    def dead(self, at: float) -> list[Peer]:
+        """The peers that may be declared dead at that time."""
+        return [peer for peer, since, over in self._seen.values() if at >= self._due(since, over)]
+
+    def next_due(self) -> float | None:
+        """When the next of the peers could be dead, if it sends nothing meanwhile."""
+        return min(
+            (self._due(since, over) for _, since, over in self._seen.values()),
+            default=None,
+        )
+
+    def _due(self, since: float, over: float) -> float:
+        return max(over, since + (self.lease - self.heartbeat).total_seconds())
+
+
+@attrs.define(eq=False)
+class Chores:
+    """The thread that reaps and wakes when there is something to do, and only then."""
+
+    backend: Backend
+    witness: Witness
+    max_strikes: int
+    on_work: Callable[[], None]
+    """Something was put back into the queue."""
+    _orphans: bool = attrs.field(default=False, init=False)
+    _wake_at: float | None = attrs.field(default=None, init=False)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+
+    def begin(self) -> None:
+        """Start the thread."""
+        threads.start(self._run, name="chores")
+
+    def end(self) -> None:
+        """Stop after what is under way."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify()
+
+    def pulse(self, pulse: Pulse, at: float) -> None:
+        """Take in a heartbeat's answer."""
+        with self._changed:
+            self.witness.observe(pulse, at)
+            self._orphans = pulse.orphans
+            if pulse.next_due is not None:
+                self._due_in((pulse.next_due - pulse.now).total_seconds(), at)
+            self._changed.notify()
+
+    def missed(self) -> None:
+        """A heartbeat found no database."""
+        with self._changed:
+            self.witness.forget()
+
+    def expect(self, delay: timedelta) -> None:
+        """A workflow of this process is due in `delay`."""
+        with self._changed:
+            self._due_in(delay.total_seconds(), clock.monotonic())
+            self._changed.notify()
+
+    def _due_in(self, seconds: float, at: float) -> None:
+        due = at + max(0.0, seconds)
+        self._wake_at = due if self._wake_at is None else min(due, self._wake_at)
+
+    def _run(self) -> None:
+        outage = Outage("recover and wake workflows")
+        while not self._stop.is_set():
+            dead, orphans, due = self._next()
+            try:
+                if dead or orphans:
+                    outage.ride_out(lambda: self._reap(dead), self._stop)  # noqa: B023 (used at once)
+                if due:
+                    outage.ride_out(self._wake, self._stop)
+            except GivenUp:
+                return
+            except Exception:  # the next pulse tries again; the thread must live
+                log.exception("worker %s: a chore failed", self.witness.worker_id)
+
+    def _next(self) -> tuple[list[Peer], bool, bool]:
+        """Wait until there is something to do."""
+        with self._changed:
+            while not self._stop.is_set():
+                now = clock.monotonic()
+                dead, orphans = self.witness.dead(now), self._orphans
+                due = self._wake_at is not None and now >= self._wake_at
+                if dead or orphans or due:
+                    self._orphans = False
+                    self._wake_at = None if due else self._wake_at
+                    for peer in dead:
+                        self.witness.postpone(peer, now)
+                    return dead, orphans, due
+                times = [t for t in (self.witness.next_due(), self._wake_at) if t is not None]
+                self._changed.wait(max(0.001, min(times) - now) if times else None)
+        return [], False, False
+
+    def _reap(self, dead: Sequence[Peer]) -> None:
+        while True:
+            reaped = self.backend.reap(
+                dead,
+                margin=self.backend.capabilities.clock_skew,
+                recovery=Recovery(max_strikes=self.max_strikes, backoff=BACKOFF),
+                limit=BATCH,
+            )
+            for worker in reaped.workers:
+                log.warning("worker %s is dead: its workflows go back to the queue", worker)
+            for workflow, status in reaped.workflows.items():
+                if status is Status.PARKED:
+                    log.error(
+                        "%s is parked: its worker died each time it ran; perdure resume %s",
+                        workflow,
+                        workflow,
+                    )
+            if reaped.workflows:
+                log.info("recovered %d workflows", len(reaped.workflows))
+                self.on_work()
+            if any(status is Status.DELAYED for status in reaped.workflows.values()):
+                self.expect(BACKOFF)
+            if len(reaped.workflows) < BATCH:
+                return
+
+    def _wake(self) -> None:
+        woken = BATCH
+        while woken == BATCH:
+            woken = self.backend.wake(limit=BATCH)
+            if woken:
+                self.on_work()

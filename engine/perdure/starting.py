@@ -1,0 +1,102 @@
+"""From what `start` is given to what is written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import orjson
+
+from .backend import Submission
+from .call import Call, StartOptions
+from .codec import Codec, codec_of
+from .context import STEP
+from .definition import WorkflowDefinition
+from .errors import InvalidArguments, UsageError
+from .workflow import Workflow
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """A workflow to be started: checked, encoded, not yet written."""
+
+    name: str
+    queue: str
+    input_json: str
+    options: StartOptions
+    result: Codec[Any]
+    definition: WorkflowDefinition | None
+    """None: this process knows the name only."""
+
+    def submission(self, new_id: Callable[[], str]) -> Submission:
+        """What the backend is asked to write."""
+        options = self.options
+        return Submission(
+            id=options.id or new_id(),
+            name=self.name,
+            input_json=self.input_json,
+            queue=options.queue or self.queue,
+            priority=options.priority or 0,
+            delay=options.delay,
+            run_at=options.run_at,
+            attributes=options.attributes or {},
+        )
+
+
+def prepare(target: object, args: Sequence[Any], options: Mapping[str, Any]) -> Start:
+    """Check and encode what `start` is given: a workflow, a `Call` or a name.
+
+    Raises:
+        InvalidArguments: the workflow does not take these arguments.
+        SerializationError: one of them cannot become JSON.
+        UsageError: the target is none of the three.
+    """
+    match target:
+        case Call():
+            if args or options:
+                raise InvalidArguments(
+                    target.definition.name,
+                    "arguments and options belong into bind and options",
+                )
+            return of_call(target)  # pyright: ignore[reportUnknownArgumentType]  # a match knows no type arguments
+        case Workflow():
+            definition: WorkflowDefinition = target.definition
+            chosen = StartOptions.of(definition.name, options)
+            return of_call(Call(definition, definition.dump(args, {}), chosen))
+        case str():
+            return _by_name(target, args, StartOptions.of(target, options))
+        case _:
+            raise UsageError(f"{target!r} is not a workflow: decorate it with @perdure.workflow")
+
+
+def of_call(call: Call[Any]) -> Start:
+    """What a `Call` asks for."""
+    definition = call.definition
+    return Start(
+        name=definition.name,
+        queue=definition.queue,
+        input_json=call.input_json,
+        options=_with_id(call.start_options),
+        result=definition.result,
+        definition=definition,
+    )
+
+
+def _by_name(name: str, args: Sequence[Any], options: StartOptions) -> Start:
+    plain = codec_of(Any)
+    parts = [orjson.Fragment(plain.dump(value)) for value in args]
+    return Start(
+        name=name,
+        queue="default",
+        input_json=orjson.dumps({"args": parts}).decode(),
+        options=_with_id(options),
+        result=plain,
+        definition=None,
+    )
+
+
+def _with_id(options: StartOptions) -> StartOptions:
+    """In a step the default id comes from the step, so that its next try starts nothing new."""
+    step = STEP.get(None)
+    if step is None or options.id is not None:
+        return options
+    return attrs.evolve(options, id=step.next_start())

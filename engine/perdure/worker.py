@@ -1,0 +1,179 @@
+"""A worker: takes workflows from the database and runs them, in this process."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from types import FrameType, TracebackType
+from typing import Self
+
+import attrs
+
+from . import threads
+from .attempt import Attempt
+from .backend import Backend
+from .definition import WorkflowDefinition
+from .errors import UsageError
+from .loop import EventLoop
+from .membership import Membership, Settings
+from .outage import GivenUp, Outage
+from .resource import aclose_all, close_all
+from .threads import Pool
+
+log = logging.getLogger("perdure")
+
+CLOSING_RESOURCES = 5.0
+"""Seconds that resources get to close."""
+
+
+@attrs.define(eq=False)
+class Worker:
+    """Runs workflows: in the background of a `with`, or with `run()` until a signal.
+
+    Made by `engine.worker()`. It uses five threads with a connection each (claims,
+    heartbeat, journal, chores; the fifth is the event loop's, without one), and a pool
+    of threads for sync steps and workflows, however many workflows run.
+    """
+
+    _backend: Callable[[], Backend]
+    _serving: Callable[[], Sequence[WorkflowDefinition]]
+    _settings: Settings
+    _on_ended: Callable[[Sequence[Attempt]], None]
+    _on_start: Callable[["Worker"], None]
+    _on_stop: Callable[["Worker"], None]
+    _membership: Membership | None = attrs.field(default=None, init=False)
+    _events: EventLoop = attrs.field(init=False)
+    _pool: Pool = attrs.field(init=False)
+    _stopped: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        t: type[BaseException] | None,
+        e: BaseException | None,
+        tb: TracebackType | None,
+        /,
+    ) -> None:
+        self._drain()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.wrap_future(threads.call(self._start, name="start"))
+        return self
+
+    async def __aexit__(
+        self,
+        t: type[BaseException] | None,
+        e: BaseException | None,
+        tb: TracebackType | None,
+        /,
+    ) -> None:
+        await asyncio.wrap_future(threads.call(self._drain, name="drain"))
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
+
+        Raises:
+            BackendUnavailable: there is no database to begin with.
+        """
+        asked = threading.Event()
+
+        def stop(number: int, _: FrameType | None) -> None:
+            if asked.is_set():
+                log.warning("a second signal: unfinished steps will run again elsewhere")
+                os._exit(128 + number)
+            asked.set()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            with self:
+                while not asked.wait(1.0):  # a wait without end would not see the signal
+                    pass
+                log.info("draining; a second signal ends the process at once")
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def id(self) -> str | None:
+        """The id under which it is known now; a new one after a lost lease."""
+        return self._membership.id if self._membership else None
+
+    def nudge(self, delay: timedelta | None = None) -> None:
+        """There is work in the database, now or after `delay`."""
+        if self._membership is not None:
+            self._membership.nudge(delay)
+
+    def __repr__(self) -> str:
+        state = f"as {self.id}" if self._membership else "stopped"
+        return f"<worker {state}, {self._settings.concurrency} at once>"
+
+    def _start(self) -> None:
+        if self._membership is not None:
+            raise UsageError("this worker runs already")
+        self._stopped.clear()
+        self._events = EventLoop()
+        self._events.begin()
+        self._pool = Pool(self._settings.threads, "steps")
+        try:
+            membership = self._new_membership()
+            membership.join()
+        except BaseException:
+            self._events.end()
+            raise
+        self._membership = membership
+        self._on_start(self)
+
+    def _new_membership(self) -> Membership:
+        return Membership(
+            self._backend(),
+            self._settings,
+            self._serving,
+            self._on_ended,
+            self._lost,
+            self._events,
+            self._pool,
+        )
+
+    def _lost(self, membership: Membership) -> None:
+        threads.start(lambda: self._rejoin(membership), name="rejoin")
+
+    def _rejoin(self, lost: Membership) -> None:
+        """Drop everything and come back under a new id."""
+        with self._lock:
+            lost.abandon()
+            if self._stopped.is_set() or self._membership is not lost:
+                return
+            fresh = self._new_membership()
+            try:
+                Outage("join again").ride_out(fresh.join, self._stopped)
+            except GivenUp:
+                return
+            self._membership = fresh
+
+    def _drain(self) -> None:
+        self._stopped.set()
+        with self._lock:
+            membership, self._membership = self._membership, None
+        if membership is None:
+            return
+        self._on_stop(self)
+        try:
+            membership.drain()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._pool.close()
+        try:
+            self._events.run(aclose_all(), CLOSING_RESOURCES)
+            close_all()
+        except Exception:  # the worker has left; a resource that cannot close holds nobody up
+            log.exception("a resource failed to close")
+        self._events.end()
