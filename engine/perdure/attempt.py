@@ -164,7 +164,7 @@ class Attempt:
     tasks: "set[asyncio.Task[Any]]" = attrs.field(factory=set["asyncio.Task[Any]"])
     """The tasks that the workflow started and that have not ended."""
     home: int = 0
-    """The thread in which a sync workflow runs."""
+    """The thread in which the workflow's code runs."""
     ended: bool = False
     spoilt: Transition | None = None
     """The end that replaces all others, because the database refused a record."""

@@ -24,7 +24,7 @@ SHORTEST_POLL = 0.02
 LONGEST_POLL = 1.0
 TURN = 16
 """How many lanes one claim asks for."""
-SUSPECTS_EVERY = 1.0
+SUSPECTS_EVERY = 5.0
 RECONCILE_EVERY = 30.0
 
 
@@ -44,6 +44,8 @@ class Claimer:
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False, repr=False)
     _turn: int = attrs.field(default=0, init=False)
+    _full: bool = attrs.field(default=False, init=False)
+    """The last round asked for less than there may be, for want of room."""
     _suspects_at: float = attrs.field(default=0.0, init=False)
     _reconcile_at: float = attrs.field(
         factory=lambda: clock.monotonic() + RECONCILE_EVERY, init=False
@@ -55,6 +57,16 @@ class Claimer:
 
     def nudge(self) -> None:
         """There may be work now."""
+        self._nudged.set()
+
+    def room(self) -> None:
+        """Workflows are through: claim again, if the last round had to leave something."""
+        if self._full:
+            self._nudged.set()
+
+    def recovered(self) -> None:
+        """Work was put back into the queue, perhaps of the suspicious kind."""
+        self._suspects_at = 0.0
         self._nudged.set()
 
     def end(self, patience: float) -> None:
@@ -94,14 +106,9 @@ class Claimer:
             self._reconcile()
         self.announce()
         found = False
-        for colour in (True, False):
-            lanes = self._lanes(is_async=colour)
-            for turn in self._turns(lanes):
-                room = self.executor.room(is_async=colour)
-                if room and not self._stop.is_set():
-                    found |= self._claim(turn, room)
-            found |= self._claim_suspect(lanes)
-        return found
+        for turn in self._turns():
+            found |= self._claim(turn)
+        return self._claim_suspect() or found
 
     def _reconcile(self) -> None:
         released = self.backend.reconcile(self.worker_id, self.executor.known())
@@ -109,36 +116,40 @@ class Claimer:
         if released:
             log.warning("released %d workflows whose claim was never answered", len(released))
 
-    def _lanes(self, *, is_async: bool) -> list[Lane]:
-        """What to ask for, for one colour of workflow."""
-        return [
-            Lane(queue, definition.name)
+    def _turns(self) -> Iterator[Sequence[tuple[Lane, bool]]]:
+        """All lanes, each with its colour, in groups; another group comes first each time."""
+        lanes = [
+            (Lane(queue, definition.name), definition.is_async)
             for definition in self.serving()
-            if definition.is_async is is_async
             for queue in (self.queues or dict.fromkeys((definition.queue, "default")))
         ]
-
-    def _turns(self, lanes: Sequence[Lane]) -> Iterator[Sequence[Lane]]:
-        """The lanes in groups, beginning with another group each time."""
         groups = [lanes[i : i + TURN] for i in range(0, len(lanes), TURN)]
         self._turn += 1
         start = self._turn % len(groups) if groups else 0
         return itertools.chain(groups[start:], groups[:start])
 
-    def _claim(self, lanes: Sequence[Lane], room: int) -> bool:
-        limit = min(room, self.backend.capabilities.max_batch)
+    def _claim(self, turn: Sequence[tuple[Lane, bool]]) -> bool:
+        """Ask for the lanes of a turn that there is room for; whether anything was found."""
+        rooms = {colour: self.executor.room(is_async=colour) for _, colour in turn}
+        lanes = [lane for lane, colour in turn if rooms[colour]]
+        self._full = len(lanes) < len(turn)
+        if not lanes or self._stop.is_set():
+            return False
+        most = min(room for room in rooms.values() if room)
+        limit = min(most, self.backend.capabilities.max_batch)
         claimed = self.backend.claim(self.worker_id, lanes, limit=limit)
         self._begin(claimed)
         return bool(claimed)
 
-    def _claim_suspect(self, lanes: Sequence[Lane]) -> bool:
+    def _claim_suspect(self) -> bool:
         """Take one workflow that may have killed its workers, if none such runs here."""
         now = clock.monotonic()
-        if now < self._suspects_at or self.executor.has_suspect() or not lanes:
+        if now < self._suspects_at or self.executor.has_suspect():
             return False
         self._suspects_at = now + SUSPECTS_EVERY
-        for turn in self._turns(lanes):
-            claimed = self.backend.claim(self.worker_id, turn, limit=1, suspects=True)
+        for turn in self._turns():
+            lanes = [lane for lane, _ in turn]
+            claimed = self.backend.claim(self.worker_id, lanes, limit=1, suspects=True)
             if claimed:
                 self._begin(claimed, suspect=True)
                 return True

@@ -15,10 +15,12 @@ from typing_extensions import TypeForm
 
 from .errors import SerializationError
 from .forms import Form, form_of
-from .forms.form import described, is_a
+from .forms.form import TAG, described, is_a
+from .forms.plain import PLAIN
 from .forms.portable import PORTABLE as _PORTABLE
 
 T = TypeVar("T")
+_MARK = f'"{TAG}"'
 
 
 @attrs.frozen
@@ -47,7 +49,9 @@ class Codec(Generic[T]):
             SerializationError: it is no JSON, or not the JSON of such a value.
         """
         try:
-            loaded: T = self._form.load(None if text is None else orjson.loads(text))
+            parsed: Any = None if text is None else orjson.loads(text)
+            plain = self._form is PLAIN and (text is None or _MARK not in text)
+            loaded: T = parsed if plain else self._form.load(parsed)
         except Exception as error:
             raise _unloadable(text, self.annotation, error) from error
         return loaded

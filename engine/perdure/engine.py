@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple, overload
 
-from . import settings, threads
+from . import clock, settings, threads
 from .attempt import Attempt
 from .backend import Query
 from .call import Call
@@ -175,10 +175,6 @@ class Engine:
         *args: object,
         id: str | None = None,
         queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
     ) -> Handle[Any]: ...
     def start(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # mypy cannot see that *args: Any covers *args: *Ts
         """Write a workflow down for a worker to run.
@@ -186,9 +182,8 @@ class Engine:
         Args:
             target: a workflow, a `Call` made by `workflow.bind(…)`, or a name.
             args: the workflow's arguments; keywords of its own go through `bind`.
-            options: `id` is the idempotency key: starting the same work again under
-                it gives the same workflow. `queue`; `priority`, the lowest first;
-                `delay` or `run_at`; `attributes` to find it by.
+            options: `id`, the idempotency key: the same work under it starts once;
+                `queue`; `priority`, the lowest first; `delay` or `run_at`; `attributes`.
 
         Raises:
             WorkflowConflict: the id is taken by other work.
@@ -237,10 +232,6 @@ class Engine:
         *args: object,
         id: str | None = None,
         queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
     ) -> Handle[Any]: ...
     async def astart(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # as start
         """As `start`, for async code."""
@@ -309,8 +300,7 @@ class Engine:
         Args:
             concurrency: how many workflows at once; 500 by default.
             threads: how many sync workflows and steps at once; 100 by default.
-            queues: which queues to serve; by default those that its workflows name,
-                and `default`.
+            queues: which to serve; those its workflows name, and `default`, by default.
             grace: how long a drain waits for step bodies.
         """
         return Worker(
@@ -399,7 +389,7 @@ class Engine:
         submissions = [start.submission(client.new_id) for start in starts]
         created = client.start(submissions)
         for worker in self._workers:
-            for delay in {submission.delay for submission in submissions}:
+            for delay in {submission.due_in(clock.now()) for submission in submissions}:
                 worker.nudge(delay)
         return [
             Handle(submission.id, submission.id in created, self, start.result)

@@ -107,6 +107,10 @@ class Submission:
     attributes: Attributes = attrs.field(factory=dict[str, str | int | float | bool])
     code_version: str | None = None
 
+    def due_in(self, now: datetime) -> timedelta | None:
+        """How long it has to wait, as far as a clock that says `now` can tell."""
+        return self.run_at - now if self.run_at else self.delay
+
 
 @attrs.frozen(kw_only=True)
 class Existing:

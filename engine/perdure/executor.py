@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from .attempt import Attempt, Branch, Recorder
 from .backend import Claimed
 from .context import BRANCH
 from .definition import WorkflowDefinition
-from .errors import SerializationError
+from .errors import InvalidArguments, SerializationError
 from .journal import Journal
 from .lease import Lease
 from .loop import EventLoop, root_task
@@ -30,6 +30,8 @@ class Executor:
     lease: Lease
     events: EventLoop
     pool: Pool
+    on_room: Callable[[], None]
+    """Told when workflows are through."""
     journal: Journal = attrs.field(init=False)
     draining: bool = attrs.field(default=False, init=False)
     _running: dict[str, Attempt] = attrs.field(factory=dict[str, Attempt], init=False)
@@ -96,6 +98,7 @@ class Executor:
                 if self._suspect is attempt:
                     self._suspect = None
             self._changed.notify_all()
+        self.on_room()
 
     # ------------------------------------------------------------- starting
 
@@ -120,8 +123,11 @@ class Executor:
             self._enter(attempt, suspect=suspect)
             try:
                 args, kwargs = definition.load(claim.input_json)
-            except Exception as error:  # noqa: BLE001 (whatever it is, no other worker could do better)
+            except (InvalidArguments, SerializationError) as error:
                 attempt.fail(error)
+                continue
+            except Exception as error:  # noqa: BLE001 (the code is wrong, not the input)
+                attempt.park(error)
                 continue
             if definition.is_async:
                 awaited.append((attempt, args, kwargs))
@@ -149,8 +155,7 @@ class Executor:
     # -------------------------------------------------------------- running
 
     def _run(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
-        attempt.home = threading.get_ident()
-        if not self._unstarted(attempt):
+        if not self._may_start(attempt):
             return
         try:
             value = attempt.definition.fn(*args, **kwargs)
@@ -160,7 +165,7 @@ class Executor:
             _succeed(attempt, value)
 
     async def _arun(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
-        if not self._unstarted(attempt):
+        if not self._may_start(attempt):
             return
         try:
             value = await attempt.definition.fn(*args, **kwargs)
@@ -173,8 +178,9 @@ class Executor:
         if attempt.tasks:
             attempt.cancel_tasks()
 
-    def _unstarted(self, attempt: Attempt) -> bool:
-        """Whether the code may begin at all."""
+    def _may_start(self, attempt: Attempt) -> bool:
+        """Whether the code may begin at all; this thread is its home then."""
+        attempt.home = threading.get_ident()
         if self.draining:
             attempt.release()
         return not attempt.ended

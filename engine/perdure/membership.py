@@ -119,7 +119,12 @@ class Membership:
             on_lost=self._lose,
         )
         self.executor = Executor(
-            settings.concurrency, settings.threads, self._lease, self.events, self.pool
+            settings.concurrency,
+            settings.threads,
+            self._lease,
+            self.events,
+            self.pool,
+            lambda: self._claimer.room(),  # noqa: PLW0108 (made after the executor)
         )
         self._journal = Journal(self.backend, self.id, self._through, self._lose)
         self.executor.journal = self._journal
@@ -135,7 +140,7 @@ class Membership:
             self.backend,
             Witness(self.id, settings.lease, settings.heartbeat),
             settings.max_recoveries,
-            self._claimer.nudge,
+            self._claimer.recovered,
         )
 
     def _announce(self) -> None:

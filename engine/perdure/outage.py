@@ -9,7 +9,7 @@ from typing import TypeVar
 import attrs
 
 from . import clock
-from .errors import BackendUnavailable
+from .errors import BackendUnavailable, PerdureError, SchemaError
 
 R = TypeVar("R")
 
@@ -35,7 +35,7 @@ class Outage:
     _pause: float = FIRST_PAUSE
 
     def ride_out(self, call: Callable[[], R], stop: threading.Event) -> R:
-        """Call until the database answers.
+        """Call until the database answers, with tables that fit.
 
         Raises:
             GivenUp: `stop` was set while the database was away.
@@ -43,14 +43,14 @@ class Outage:
         while True:
             try:
                 answer = call()
-            except BackendUnavailable as error:
+            except (BackendUnavailable, SchemaError) as error:
                 if stop.wait(self.failed(error)):
                     raise GivenUp from error
             else:
                 self.over()
                 return answer
 
-    def failed(self, error: BackendUnavailable) -> float:
+    def failed(self, error: PerdureError) -> float:
         """Note a failure; the seconds to wait before the next try."""
         now = clock.monotonic()
         if self._since is None:

@@ -83,9 +83,14 @@ class Serving:
             self._own.add(definition)
 
     def started(self, definition: WorkflowDefinition) -> None:
-        """A workflow is started here; serve it, even if it is defined inside a function."""
+        """A workflow is started here; serve it, even if it is defined inside a function.
+
+        Raises:
+            DefinitionError: two files define its name.
+        """
         if self.listed is None and definition.local:
             self._own.add(definition)
+        IMPORTED.get(definition.name)
 
     def all(self) -> tuple[WorkflowDefinition, ...]:
         """Every definition that is served now.

@@ -16,7 +16,7 @@ from . import threads
 from .attempt import Attempt
 from .backend import Backend
 from .definition import WorkflowDefinition
-from .errors import UsageError
+from .errors import ConfigurationError, UsageError
 from .loop import EventLoop
 from .membership import Membership, Settings
 from .outage import GivenUp, Outage
@@ -33,9 +33,9 @@ CLOSING_RESOURCES = 5.0
 class Worker:
     """Runs workflows: in the background of a `with`, or with `run()` until a signal.
 
-    Made by `engine.worker()`. It uses five threads with a connection each (claims,
-    heartbeat, journal, chores; the fifth is the event loop's, without one), and a pool
-    of threads for sync steps and workflows, however many workflows run.
+    Made by `engine.worker()`. It holds four connections, each with a thread (claims,
+    heartbeat, journal, chores), however many workflows run; beside them an event loop
+    for async code and a pool of threads for sync code.
     """
 
     _backend: Callable[[], Backend]
@@ -81,7 +81,12 @@ class Worker:
 
         Raises:
             BackendUnavailable: there is no database to begin with.
+            ConfigurationError: no workflow is known.
         """
+        if not self._serving():
+            raise ConfigurationError(
+                "this worker would serve nothing: no @perdure.workflow has been imported"
+            )
         asked = threading.Event()
 
         def stop(number: int, _: FrameType | None) -> None:

@@ -86,9 +86,7 @@ class _Builder:
             return union_form(type_, [self.build(each) for each in several])
         if isinstance(origin, type) and issubclass(origin, Enum):
             return enum_form(origin)
-        form = class_form(type_, origin, self.build) or container_form(
-            type_, origin, self.build
-        )
+        form = class_form(type_, origin, self.build) or container_form(type_, origin, self.build)
         if form is None:
             raise SerializationError(_unknown(type_))
         return form
@@ -112,11 +110,7 @@ def _merged(types: tuple[Any, ...]) -> list[Any]:
     """`types`, with their literals in one."""
     others = [each for each in types if get_origin(each) is not Literal]
     literals = [get_args(each) for each in types if get_origin(each) is Literal]
-    return (
-        [*others, literal(value for each in literals for value in each)]
-        if literals
-        else others
-    )
+    return [*others, literal(value for each in literals for value in each)] if literals else others
 
 
 def _meaning(type_: Any, alias: Any) -> Any:

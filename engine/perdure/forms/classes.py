@@ -115,18 +115,12 @@ def _record(type_: Any, cls: Any, build: Build) -> Form:
     hints = hints_of(type_)
     fields = attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls)
     forms = {field.name: build(hints.get(field.name, Any)) for field in fields}
-    given = {
-        field.name: getattr(field, "alias", field.name)
-        for field in fields
-        if field.init
-    }
+    given = {field.name: getattr(field, "alias", field.name) for field in fields if field.init}
     make = _maker(type_, cls, forms, given)
     return _form(type_, _dumper(type_, forms), make, forms)
 
 
-def _maker(
-    type_: Any, cls: Any, forms: Mapping[str, Form], given: Mapping[str, str]
-) -> Convert:
+def _maker(type_: Any, cls: Any, forms: Mapping[str, Form], given: Mapping[str, str]) -> Convert:
     """From fields by name to an object; those that `__init__` does not take are set."""
     load_fields = _loader(type_, forms)
     renamed = {name: alias for name, alias in given.items() if name != alias}

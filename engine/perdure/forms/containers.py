@@ -66,7 +66,8 @@ def _array(type_: Any, cls: Any, item: Form) -> Form:
     def load_all(value: Any) -> Any:
         if class_of(value) is not list:
             raise refused(value, cls)
-        loaded = [load(element) for element in value]
+        known = covers(map(class_of, value))
+        loaded = value if known else [load(element) for element in value]
         return loaded if cls is list else cls(loaded)
 
     return _made(type_, cls, "array", dump_all, load_all, item)
@@ -76,9 +77,7 @@ def _sortable(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _made(
-    type_: Any, cls: Any, kind: Any, dump: Convert, load: Convert, *items: Form
-) -> Form:
+def _made(type_: Any, cls: Any, kind: Any, dump: Convert, load: Convert, *items: Form) -> Form:
     return Form(
         annotation=type_,
         dump=dump,
@@ -148,6 +147,7 @@ def _object(type_: Any, cls: Any, key: Form, item: Form) -> Form:
     def load(value: Any) -> Any:
         if class_of(value) is not dict:
             raise refused(value, cls)
-        return cls((load_name(name), load_item(item)) for name, item in value.items())
+        loaded = {load_name(name): load_item(item) for name, item in value.items()}
+        return loaded if cls is dict else cls(loaded)
 
     return _made(type_, cls, "object", dump, load, key, item)

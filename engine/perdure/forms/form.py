@@ -10,9 +10,7 @@ from perdure.errors import SerializationError
 Kind: TypeAlias = Literal["null", "bool", "int", "float", "str", "array", "object"]
 Convert: TypeAlias = Callable[[Any], Any]
 
-ALL_KINDS: frozenset[Kind] = frozenset(
-    {"null", "bool", "int", "float", "str", "array", "object"}
-)
+ALL_KINDS: frozenset[Kind] = frozenset({"null", "bool", "int", "float", "str", "array", "object"})
 NULL: frozenset[Kind] = frozenset({"null"})
 TEXT: frozenset[Kind] = frozenset({"str"})
 OBJECT: frozenset[Kind] = frozenset({"object"})
@@ -87,7 +85,5 @@ def described(type_: Any) -> str:
 
 def refused(value: object, expected: Any, why: str = "") -> SerializationError:
     """The error for a value that is not what the annotation says."""
-    text = (
-        f"found {class_of(value).__qualname__} where {described(expected)} is expected"
-    )
+    text = f"found {class_of(value).__qualname__} where {described(expected)} is expected"
     return SerializationError(f"{text} ({why})" if why else text)

@@ -29,9 +29,7 @@ def hints_of(type_: Any) -> dict[str, Any]:
             f"the annotations of {described(cls)} cannot be resolved ({error}): define "
             f"what they name at the top of a module"
         ) from error
-    return {
-        name: _applied(hint, _owner(cls, name, bound)) for name, hint in hints.items()
-    }
+    return {name: _applied(hint, _owner(cls, name, bound)) for name, hint in hints.items()}
 
 
 def _bind(cls: Any, args: tuple[Any, ...], bound: dict[Any, _Bound]) -> None:
@@ -46,9 +44,7 @@ def _bind(cls: Any, args: tuple[Any, ...], bound: dict[Any, _Bound]) -> None:
 
 def _owner(cls: Any, name: str, bound: dict[Any, _Bound]) -> _Bound:
     if is_typeddict(cls):
-        return {
-            parameter: arg for each in bound.values() for parameter, arg in each.items()
-        }
+        return {parameter: arg for each in bound.values() for parameter, arg in each.items()}
     for base in cls.__mro__:
         if name in inspect.get_annotations(base):
             return bound.get(base, {})

@@ -9,9 +9,7 @@ from typing import Any
 
 from .form import ALL_KINDS, TAG, VALUE, Form, class_of, is_a, refused, tagged
 
-_ANNOTATE = (
-    "only None, bool, int, float, str, list and dict travel without an annotation"
-)
+_ANNOTATE = "only None, bool, int, float, str, list and dict travel without an annotation"
 _DECIMAL_BITS = 10_000
 
 
@@ -23,9 +21,7 @@ def dump_int(value: int) -> Any:
     """An exact int: itself, or tagged if orjson cannot write it."""
     if -(2**63) <= value < 2**64:
         return value
-    return tagged(
-        "int", str(value) if value.bit_length() < _DECIMAL_BITS else hex(value)
-    )
+    return tagged("int", str(value) if value.bit_length() < _DECIMAL_BITS else hex(value))
 
 
 def dump_float(value: float) -> Any:

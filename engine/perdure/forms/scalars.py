@@ -128,9 +128,7 @@ def _write_date(value: Any) -> str:
 
 def _write_moment(value: Any) -> str:
     if value.tzinfo is not None and value.utcoffset() is None:
-        raise refused(
-            value, class_of(value), "its tzinfo knows no offset without a date"
-        )
+        raise refused(value, class_of(value), "its tzinfo knows no offset without a date")
     return str(value.isoformat())
 
 
@@ -161,9 +159,7 @@ def _read_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None or not any(character.isdigit() for character in text):
         raise refused(text, timedelta, "a duration reads P1DT2H3M4.5S")
-    parts = {
-        unit: int(match[unit] or 0) for unit in ("days", "hours", "minutes", "seconds")
-    }
+    parts = {unit: int(match[unit] or 0) for unit in ("days", "hours", "minutes", "seconds")}
     span = timedelta(**parts, microseconds=int((match["fraction"] or "").ljust(6, "0")))
     return -span if match["sign"] == "-" else span
 

@@ -50,8 +50,7 @@ def _covered(form: Form, others: Iterable[Form]) -> bool:
     return any(
         other.same.issuperset(form.classes or (object,))
         for other in others
-        if other is not form
-        and (other is PLAIN or (form.partial and not other.members))
+        if other is not form and (other is PLAIN or (form.partial and not other.members))
         if not other.partial
     )
 
@@ -107,9 +106,7 @@ class _Union:
                 return self._marked(form, form.dump(value))
             except Exception as error:  # noqa: BLE001 - the next alternative may take it
                 problem = problem or error
-        raise refused(
-            value, self.annotation, str(problem) if cls in candidates[0].classes else ""
-        )
+        raise refused(value, self.annotation, str(problem) if cls in candidates[0].classes else "")
 
     def _candidates(self, cls: type) -> list[Form]:
         found = sorted(self.members, key=lambda form: cls not in form.classes)
@@ -139,9 +136,7 @@ class _Union:
             problem = str(error)
         else:
             problem = "no alternative fits"
-        return self._guess(
-            value, [form for form in self.members if form is not likely], problem
-        )
+        return self._guess(value, [form for form in self.members if form is not likely], problem)
 
     def _guess(self, value: Any, forms: list[Form], problem: str) -> Any:
         fitting = [found for form in forms for found in _attempt(form, value)]
@@ -162,9 +157,7 @@ def _attempt(form: Form, value: Any) -> list[tuple[Any, Any]]:
 
 
 def _bare(form: Form, members: tuple[Form, ...]) -> bool:
-    rivals = [
-        other for other in members if other is not form and other.kinds & form.kinds
-    ]
+    rivals = [other for other in members if other is not form and other.kinds & form.kinds]
     return not rivals or (form.native and not any(other.native for other in rivals))
 
 
@@ -174,9 +167,7 @@ def _labels(members: list[Form]) -> list[str]:
     seen = Counter(name for ladder in names for name in dict.fromkeys(ladder))
     labels = [next((n for n in ladder if seen[n] == 1), ladder[-1]) for ladder in names]
     if len(set(labels)) < len(labels):
-        raise SerializationError(
-            f"a union of types with the same name cannot be stored: {labels}"
-        )
+        raise SerializationError(f"a union of types with the same name cannot be stored: {labels}")
     return labels
 
 
