@@ -5,6 +5,7 @@ from asyncio import CancelledError as Cancelled
 from .call import Call
 from .chance import now, random, uuid4
 from .context import CurrentStep, CurrentWorkflow, current_step, current_workflow
+from .definition import Async
 from .engine import Engine
 from .errors import (
     BackendRefused,
@@ -38,7 +39,7 @@ from .loop import NonDeterministic
 from .model import Attributes, Status, StepRecord, WorkflowRecord
 from .resource import AsyncResource, Resource, resource
 from .retry import Retry
-from .step import Async, Step, step
+from .step import Step, step
 from .timer import asleep, asleep_until, sleep, sleep_until
 from .worker import Worker
 from .workflow import NothingRecorded, Workflow, workflow

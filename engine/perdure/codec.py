@@ -53,7 +53,7 @@ class Codec(Generic[T]):
             plain = self._form is PLAIN and (text is None or _MARK not in text)
             loaded: T = parsed if plain else self._form.load(parsed)
         except Exception as error:
-            raise _unloadable(text, self.annotation, error) from error
+            raise _unloadable(self.annotation, error) from error
         return loaded
 
     def unpack(self, value: Any) -> T:
@@ -65,7 +65,7 @@ class Codec(Generic[T]):
         try:
             loaded: T = self._form.load(value)
         except Exception as error:
-            raise _unloadable(repr(value), self.annotation, error) from error
+            raise _unloadable(self.annotation, error) from error
         return loaded
 
     def pass_through(self, value: T) -> tuple[str, T]:
@@ -115,10 +115,11 @@ def _undumpable(value: object, type_: Any, error: Exception) -> SerializationErr
     )
 
 
-def _unloadable(text: str | None, type_: Any, error: Exception) -> SerializationError:
+def _unloadable(type_: Any, error: Exception) -> SerializationError:
+    # Without the text itself: errors reach logs, and payloads must not.
     return SerializationError(
         f"what is stored cannot be read as {described(type_)}: {_reason(error)}. "
-        f"Stored is {'nothing' if text is None else text[:200]!r}: was the annotation changed since?"
+        f"Was the annotation changed since?"
     )
 
 
@@ -145,7 +146,7 @@ def canonical(text: str | None) -> object:
     try:
         return _ranked(json.loads(text))
     except Exception as error:
-        raise _unloadable(text, Any, error) from error
+        raise _unloadable(Any, error) from error
 
 
 def _ranked(value: Any) -> object:

@@ -1,10 +1,10 @@
 """What a step or a workflow is: a function, its name, its types. Nothing runs here."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, cast, get_type_hints
+from typing import Any, TypeAlias, TypeVar, cast, get_type_hints
 
 import attrs
 import orjson
@@ -13,6 +13,11 @@ from . import ids
 from .codec import Codec, codec_of
 from .errors import DefinitionError, InvalidArguments, SerializationError
 from .retry import ONCE, Retry
+
+T = TypeVar("T")
+
+Async: TypeAlias = Coroutine[Any, Any, T]
+"""What calling an `async def` that returns T gives."""
 
 _POSITIONAL = frozenset(
     {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}

@@ -17,7 +17,7 @@ from .client import Client
 from .codec import codec_of
 from .connection import Connection
 from .context import refuse_in_workflow
-from .definition import WorkflowDefinition
+from .definition import Async, WorkflowDefinition
 from .errors import ConfigurationError
 from .handle import Handle
 from .loop import refuse_on_loop
@@ -25,7 +25,6 @@ from .membership import Settings
 from .model import Attributes, Status, WorkflowRecord
 from .registry import Serving, advice
 from .starting import Start, of_call, prepare
-from .step import Async
 from .url import open_backend
 from .worker import Worker
 from .workflow import OPEN_ENGINES, Workflow

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import timedelta
 from typing import (
     Any,
@@ -12,7 +12,6 @@ from typing import (
     ParamSpec,
     Protocol,
     Self,
-    TypeAlias,
     TypeVar,
     overload,
 )
@@ -22,7 +21,7 @@ import attrs
 from . import ids
 from .attempt import Branch
 from .context import current_branch
-from .definition import Definition, StepDefinition
+from .definition import Async, Definition, StepDefinition
 from .errors import BlockingCall, NotInWorkflow, UsageError
 from .execution import execute
 from .future import Future
@@ -35,8 +34,6 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
 T = TypeVar("T")
-
-Async: TypeAlias = Coroutine[Any, Any, T]
 
 
 class Step(Generic[P, R_co]):

@@ -8,10 +8,9 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from . import ids
 from .call import Call
 from .context import BRANCH
-from .definition import Definition, WorkflowDefinition
+from .definition import Async, Definition, WorkflowDefinition
 from .errors import DefinitionError, UsageError
 from .registry import IMPORTED
-from .step import Async
 
 P = ParamSpec("P")
 R = TypeVar("R")
