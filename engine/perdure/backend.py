@@ -212,7 +212,7 @@ class Backend(ABC):
         """Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.
 
         In the order (priority, run_at, id) over all lanes together where nobody
-        else claims and the database has one shard. `suspects` takes those with
+        else claims and the capability `ordered_claims` says so. `suspects` takes those with
         two strikes or more, and only those; without it they are left alone.
         Workflows of other lanes cost nothing. A dead worker gets none. Two claims
         never return the same (id, epoch).

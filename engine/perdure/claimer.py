@@ -25,6 +25,7 @@ LONGEST_POLL = 1.0
 TURN = 16
 """How many lanes one claim asks for."""
 SUSPECTS_EVERY = 5.0
+"""Seconds between asking in vain for suspects that other workers recovered."""
 RECONCILE_EVERY = 30.0
 
 
@@ -59,9 +60,11 @@ class Claimer:
         """There may be work now."""
         self._nudged.set()
 
-    def room(self) -> None:
+    def room(self, *, suspect: bool) -> None:
         """Workflows are through: claim again, if the last round had to leave something."""
-        if self._full:
+        if suspect:
+            self.recovered()
+        elif self._full:
             self._nudged.set()
 
     def recovered(self) -> None:

@@ -127,19 +127,24 @@ class WorkflowDefinition(Definition):
         """
         args, kwargs = self._parse(text)
         bound = self._bind(args, kwargs)
-        return (
-            [self._codec_at(i).unpack(value) for i, value in enumerate(bound.args)],
-            {
-                key: self._codec(self._parameter(key)).unpack(value)
-                for key, value in bound.kwargs.items()
-            },
-        )
+        try:
+            return (
+                [self._codec_at(i).unpack(value) for i, value in enumerate(bound.args)],
+                {
+                    key: self._codec(self._parameter(key)).unpack(value)
+                    for key, value in bound.kwargs.items()
+                },
+            )
+        except SerializationError as error:
+            raise SerializationError(
+                f"{self.name}: an argument of {self.signature} cannot be read: {error}"
+            ) from error
 
     def _parse(self, text: str | None) -> tuple[list[Any], dict[str, Any]]:
         try:
             whole: Any = orjson.loads(text) if text else {}
         except orjson.JSONDecodeError as error:
-            raise SerializationError(f"the input of {self.name} is not JSON: {error}") from error
+            raise SerializationError(f"{self.name}: the input is not JSON: {error}") from error
         if isinstance(whole, dict):
             fields: dict[str, Any] = dict(cast("dict[str, Any]", whole))
             args: Any = fields.pop("args", [])

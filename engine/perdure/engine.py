@@ -39,20 +39,18 @@ log = logging.getLogger("perdure")
 class Engine:
     """A database that holds workflows, and the verbs to start and see them.
 
-    Making one does no I/O: it opens at first use, and again in a forked child.
-    `with engine:` runs no workflow; `engine.worker()` and `perdure worker` do.
+    Making one does no I/O: it opens at first use, and again in a forked child. It runs
+    no workflow; `engine.worker()` and `perdure worker` do.
 
     Args:
-        url: chooses the backend by its scheme; by default PERDURE_DATABASE_URL,
-            DATABASE_URL, `[tool.perdure] url`, or `sqlite:///perdure.db`.
-        workflows: what its workers serve; by default all that is imported, and what
-            is started here.
+        url: chooses the backend by its scheme; PERDURE_DATABASE_URL, DATABASE_URL,
+            `[tool.perdure] url` or `sqlite:///perdure.db` by default.
+        workflows: what its workers serve; all that is imported or started by default.
         schema: the namespace of the tables, where the database has such.
         lease: how long a worker that falls silent keeps its workflows.
         heartbeat: how often a worker renews its lease.
         max_recoveries: so many deaths of its worker without progress park a workflow.
-        migrate: create or update the tables when opening; None: only in an empty
-            file or memory of this machine.
+        migrate: create or update the tables when opening; None: only in an empty file.
 
     Raises:
         ConfigurationError: the durations do not fit together.
@@ -329,7 +327,7 @@ class Engine:
 
     @property
     def url(self) -> str:
-        """The database's URL, password and all; `repr` leaves the password out."""
+        """The database's URL, password and all."""
         return settings.database_url(self._url)
 
     def __repr__(self) -> str:
@@ -346,21 +344,27 @@ class Engine:
 
     async def aask(self, verb: str, fn: Callable[[Client], T]) -> T:
         """Run a blocking call of the client in a thread."""
-        refuse_in_workflow(verb)
-        opened = self._opened
-        if opened is None or not opened.here:
-            opened = await asyncio.wrap_future(threads.call(self._connection, name="open"))
-        connection = opened
+        connection = await self._aconnection(verb)
         return await connection.aside(lambda: fn(connection.client))
 
-    def outcome(self, verb: str, id: str, *, blocking: bool) -> "Future[WorkflowRecord]":
-        """The record of a workflow once it has ended."""
+    def outcome(self, verb: str, id: str) -> "Future[WorkflowRecord]":
+        """The record of a workflow once it has ended, for who waits by blocking."""
         refuse_in_workflow(verb)
-        if blocking:
-            refuse_on_loop(verb)
+        refuse_on_loop(verb)
         return self._connection().outcomes.of(id)
 
+    async def aoutcome(self, verb: str, id: str) -> "Future[WorkflowRecord]":
+        """The record of a workflow once it has ended, for who waits by awaiting."""
+        return (await self._aconnection(verb)).outcomes.of(id)
+
     # ------------------------------------------------------------- its inside
+
+    async def _aconnection(self, verb: str) -> Connection:
+        refuse_in_workflow(verb)
+        opened = self._opened
+        if opened is not None and opened.here:
+            return opened
+        return await asyncio.wrap_future(threads.call(self._connection, name="open"))
 
     def _connection(self) -> Connection:
         opened = self._opened

@@ -15,6 +15,8 @@ class Capabilities:
 
     time_ordered_ids: bool = True
     """Generated ids should grow with time (B-tree) rather than be random (ranges)."""
+    ordered_claims: bool = True
+    """A lone worker is served in order; not where the queue is spread over ranges."""
     max_batch: int = 1000
     """The most operations one call should carry."""
     clock_skew: timedelta = timedelta(0)

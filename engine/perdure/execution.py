@@ -16,6 +16,7 @@ from .errors import SerializationError
 from .failure import Failure
 from .history import outcome
 from .model import StepRecord
+from .retry import Retry
 from .script import Body, Pause, Script, settle
 
 log = logging.getLogger("perdure")
@@ -56,8 +57,9 @@ def _try(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Scri
         try:
             value = yield Body(run, definition.is_async, definition.timeout, step)
         except Exception as error:  # noqa: BLE001 (a step may fail in any way)
-            if not retries.wants(error, number):
-                return Tried(step, error=error)
+            final = _final(retries, error, number)
+            if final is not None:
+                return Tried(step, error=final)
             pause = retries.pause(number, random.random())  # noqa: S311 (only jitter)
             _tell(step, error, pause.total_seconds())
             yield Pause(pause.total_seconds())
@@ -66,6 +68,14 @@ def _try(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Scri
             return Tried(step, error=error)
         else:
             return Tried(step, value)
+
+
+def _final(retries: Retry, error: Exception, number: int) -> Exception | None:
+    """The error that the step ends with; None if there is another try."""
+    try:
+        return None if retries.wants(error, number) else error
+    except Exception as problem:  # noqa: BLE001 (a predicate of the user's that fails)
+        return problem
 
 
 def _current(slot: Slot, definition: StepDefinition, number: int) -> CurrentStep:

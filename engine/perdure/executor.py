@@ -30,8 +30,8 @@ class Executor:
     lease: Lease
     events: EventLoop
     pool: Pool
-    on_room: Callable[[], None]
-    """Told when workflows are through."""
+    on_room: Callable[[bool], None]
+    """Told when workflows are through, and whether a suspect was among them."""
     journal: Journal = attrs.field(init=False)
     draining: bool = attrs.field(default=False, init=False)
     _running: dict[str, Attempt] = attrs.field(factory=dict[str, Attempt], init=False)
@@ -91,14 +91,15 @@ class Executor:
     def forget(self, attempts: Sequence[Attempt]) -> None:
         """These are through: their end is durable, or somebody else's business."""
         with self._changed:
+            suspect = self._suspect in attempts
             for attempt in attempts:
                 if self._running.get(attempt.id) is attempt:
                     del self._running[attempt.id]
                     self._sync -= not attempt.definition.is_async
-                if self._suspect is attempt:
-                    self._suspect = None
+            if suspect:
+                self._suspect = None
             self._changed.notify_all()
-        self.on_room()
+        self.on_room(suspect)
 
     # ------------------------------------------------------------- starting
 
@@ -158,23 +159,20 @@ class Executor:
         if not self._may_start(attempt):
             return
         try:
-            value = attempt.definition.fn(*args, **kwargs)
+            _succeed(attempt, attempt.definition.fn(*args, **kwargs))
         except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
             attempt.fail(error)
-        else:
-            _succeed(attempt, value)
 
     async def _arun(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
         if not self._may_start(attempt):
             return
         try:
             value = await attempt.definition.fn(*args, **kwargs)
+            attempt.task = None
+            _succeed(attempt, value)
         except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
             attempt.task = None
             attempt.fail(error)
-        else:
-            attempt.task = None
-            _succeed(attempt, value)
         if attempt.tasks:
             attempt.cancel_tasks()
 
@@ -215,6 +213,5 @@ def _succeed(attempt: Attempt, value: Any) -> None:
     try:
         text = attempt.definition.result.dump(value)
     except SerializationError as problem:
-        attempt.fail(SerializationError(f"the result of {attempt.definition.name}: {problem}"))
-    else:
-        attempt.finish(Status.SUCCESS, output_json=text)
+        raise SerializationError(f"the result of {attempt.definition.name}: {problem}") from problem
+    attempt.finish(Status.SUCCESS, output_json=text)

@@ -163,21 +163,21 @@ def _portable(read: Callable[[], Any]) -> Any:
         text = PORTABLE.dump(value)
         again = PORTABLE.load(text)
         return again if again == value and len(text) <= _STATE_CHARACTERS else None
-    except Exception:  # noqa: BLE001 - the user's attributes may do anything
+    except BaseException:  # noqa: BLE001 - the user's attributes may do anything
         return None
 
 
 def _message(error: BaseException) -> str:
     try:
         return normalised(str.__str__(str(error)))
-    except Exception:  # noqa: BLE001 - the user's __str__ may do anything
+    except BaseException:  # noqa: BLE001 - the user's __str__ may do anything
         return f"<{type(error).__name__} whose text cannot be made>"
 
 
 def _traceback(error: BaseException) -> str:
     try:
         return normalised("".join(traceback.format_exception(error)), TRACEBACK_BYTES)
-    except Exception:  # noqa: BLE001 - formatting calls the user's __str__ and __repr__
+    except BaseException:  # noqa: BLE001 - formatting calls the user's __str__ and __repr__
         return ""
 
 

@@ -29,8 +29,12 @@ class Desk(Protocol):
         """Run a blocking call in a thread."""
         ...
 
-    def outcome(self, verb: str, id: str, *, blocking: bool) -> "Future[WorkflowRecord]":
-        """The record of a workflow once it has ended."""
+    def outcome(self, verb: str, id: str) -> "Future[WorkflowRecord]":
+        """The record of a workflow once it has ended; refused as `ask` is."""
+        ...
+
+    def aoutcome(self, verb: str, id: str) -> "Coroutine[Any, Any, Future[WorkflowRecord]]":
+        """The same, for async code."""
         ...
 
 
@@ -54,7 +58,7 @@ class Handle(Generic[R_co]):
             RemoteError: it failed with an error that cannot be rebuilt here; any
                 other error of its own is raised as what it was.
         """
-        waiting = self._desk.outcome("handle.result", self.id, blocking=True)
+        waiting = self._desk.outcome("handle.result", self.id)
         try:
             record = waiting.result(timeout.total_seconds() if timeout is not None else None)
         except TimeoutError:
@@ -66,7 +70,7 @@ class Handle(Generic[R_co]):
 
     async def aresult(self, *, timeout: timedelta | None = None) -> R_co:
         """As `result`, for async code."""
-        waiting = asyncio.wrap_future(self._desk.outcome("handle.aresult", self.id, blocking=False))
+        waiting = asyncio.wrap_future(await self._desk.aoutcome("handle.aresult", self.id))
         seconds = timeout.total_seconds() if timeout is not None else None
         done, _ = await asyncio.wait([waiting], timeout=seconds)
         if timeout is not None and not done:

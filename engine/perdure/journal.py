@@ -19,7 +19,7 @@ import attrs
 
 from . import threads
 from .attempt import Attempt
-from .backend import RECORDED, Backend, Batch, Committed, NotYours, Transition
+from .backend import RECORDED, Backend, Batch, Committed, NotYours, Recorded, Transition
 from .errors import BackendRefused
 from .failure import Failure
 from .model import Status, StepRecord, Wait
@@ -210,7 +210,7 @@ class Journal:
         answers: list[Any] = [*answer.steps, *answer.waits]
         records = [item for item in items if not isinstance(item[1], Transition)]
         for (attempt, _), said in zip(_ordered(records), answers, strict=True):
-            if said is not RECORDED:
+            if said is not RECORDED and not isinstance(said, Recorded):
                 _diverged(attempt, said)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -21,6 +22,8 @@ log = logging.getLogger("perdure")
 
 LOOP_THREADS: set[int] = set()
 """The threads of this process that run a worker's event loop."""
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads, but may reuse ids
+    os.register_at_fork(after_in_child=LOOP_THREADS.clear)
 BLOCKED = 1.0
 """Seconds without a turn after which the loop counts as blocked."""
 

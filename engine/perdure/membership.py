@@ -124,7 +124,7 @@ class Membership:
             self._lease,
             self.events,
             self.pool,
-            lambda: self._claimer.room(),  # noqa: PLW0108 (made after the executor)
+            lambda suspect: self._claimer.room(suspect=suspect),
         )
         self._journal = Journal(self.backend, self.id, self._through, self._lose)
         self.executor.journal = self._journal

@@ -9,7 +9,7 @@ import attrs
 
 from . import clock, threads
 from .backend import Backend
-from .errors import WorkflowNotFound
+from .errors import UsageError, WorkflowNotFound
 from .model import ENDED, WorkflowRecord
 from .outage import GivenUp, Outage
 
@@ -76,14 +76,16 @@ class Outcomes:
             try:
                 answered = outage.ride_out(lambda: self._poll(waiters), self._stop)
             except GivenUp:
-                return
+                break
             except Exception as error:  # noqa: BLE001 (it reaches those who wait)
                 for waiter in waiters:
-                    waiter.future.set_exception(error)
+                    _settle(waiter.future, error)
                 continue
             pause = SHORTEST_POLL if answered else min(pause * 1.5, LONGEST_POLL)
             if self._nudged.wait(pause):
                 pause = SHORTEST_POLL
+        for waiter in waiters:
+            _settle(waiter.future, UsageError(f"the engine was closed; {waiter.id} goes on"))
 
     def _waiting(self) -> list[Waiter]:
         """Those who still wait; the thread ends when there are none."""

@@ -15,6 +15,7 @@ import attrs
 
 from . import clock, threads
 from .backend import Backend, Peer, Pulse, Recovery
+from .errors import BackendUnavailable
 from .model import Status
 from .outage import GivenUp, Outage
 
@@ -31,12 +32,17 @@ class Witness:
     worker_id: str
     lease: timedelta
     heartbeat: timedelta
+    _looked: float | None = None
+    """When it looked last, on its own clock."""
     _seen: dict[str, tuple[Peer, float, float]] = attrs.field(
         factory=dict[str, tuple[Peer, float, float]]
     )
 
     def observe(self, pulse: Pulse, at: float) -> None:
         """Take in what a heartbeat's answer, asked for at `at`, says of the peers."""
+        if not self._current(at):
+            self.forget()
+        self._looked = at
         seen: dict[str, tuple[Peer, float, float]] = {}
         for peer in pulse.peers:
             if peer.worker_id == self.worker_id:
@@ -61,15 +67,25 @@ class Witness:
         )
 
     def dead(self, at: float) -> list[Peer]:
-        """The peers that may be declared dead at that time."""
+        """The peers that may be declared dead at that time.
+
+        Nobody, unless its own heartbeat is up to date: the first one after an outage
+        would condemn all who could not send theirs.
+        """
+        if not self._current(at):
+            return []
         return [peer for peer, since, over in self._seen.values() if at >= self._due(since, over)]
 
-    def next_due(self) -> float | None:
-        """When the next of the peers could be dead, if it sends nothing meanwhile."""
-        return min(
-            (self._due(since, over) for _, since, over in self._seen.values()),
-            default=None,
-        )
+    def next_due(self, at: float) -> float | None:
+        """When the next of the peers could be dead, seen from then, if it sends nothing more."""
+        if not self._current(at):
+            return None
+        return min((self._due(since, over) for _, since, over in self._seen.values()), default=None)
+
+    def _current(self, at: float) -> bool:
+        """Whether no heartbeat of its own is missing at that time."""
+        longest = 1.5 * self.heartbeat.total_seconds()
+        return self._looked is not None and at - self._looked <= longest
 
     def _due(self, since: float, over: float) -> float:
         return max(over, since + (self.lease - self.heartbeat).total_seconds())
@@ -124,16 +140,18 @@ class Chores:
         self._wake_at = due if self._wake_at is None else min(due, self._wake_at)
 
     def _run(self) -> None:
-        outage = Outage("recover and wake workflows")
+        outage = Outage("wake workflows")
         while not self._stop.is_set():
             dead, orphans, due = self._next()
             try:
                 if dead or orphans:
-                    outage.ride_out(lambda: self._reap(dead), self._stop)  # noqa: B023 (used at once)
+                    self._reap(dead)
                 if due:
                     outage.ride_out(self._wake, self._stop)
             except GivenUp:
                 return
+            except BackendUnavailable:
+                self.missed()  # a verdict is not carried over an outage
             except Exception:  # the next pulse tries again; the thread must live
                 log.exception("worker %s: a chore failed", self.witness.worker_id)
 
@@ -150,7 +168,7 @@ class Chores:
                     for peer in dead:
                         self.witness.postpone(peer, now)
                     return dead, orphans, due
-                times = [t for t in (self.witness.next_due(), self._wake_at) if t is not None]
+                times = [t for t in (self.witness.next_due(now), self._wake_at) if t is not None]
                 self._changed.wait(max(0.001, min(times) - now) if times else None)
         return [], False, False
 

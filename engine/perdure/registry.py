@@ -88,9 +88,10 @@ class Serving:
         Raises:
             DefinitionError: two files define its name.
         """
-        if self.listed is None and definition.local:
-            self._own.add(definition)
-        IMPORTED.get(definition.name)
+        if self.listed is None:
+            IMPORTED.get(definition.name)
+            if definition.local:
+                self._own.add(definition)
 
     def all(self) -> tuple[WorkflowDefinition, ...]:
         """Every definition that is served now.

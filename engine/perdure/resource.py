@@ -8,6 +8,7 @@ worker's loop.
 import asyncio
 import contextlib
 import inspect
+import logging
 import os
 import threading
 import weakref
@@ -25,6 +26,8 @@ from typing import Any, Generic, TypeAlias, TypeVar, overload
 import attrs
 
 from .errors import DefinitionError
+
+log = logging.getLogger("perdure")
 
 T = TypeVar("T")
 
@@ -140,10 +143,16 @@ def close_all() -> None:
     """Close every sync resource of this process."""
     for made in tuple(_OPEN):
         _OPEN.discard(made)
-        made.close()
+        try:
+            made.close()
+        except Exception:  # one that fails must not keep the others open
+            log.exception("a resource failed to close")
 
 
 async def aclose_all() -> None:
     """Close every async resource of the running loop."""
     for made in tuple(_ASYNC_OPEN):
-        await made.aclose()
+        try:
+            await made.aclose()
+        except Exception:  # one that fails must not keep the others open
+            log.exception("a resource failed to close")

@@ -8,7 +8,7 @@ workflow, by blocking; `adrive` in an async one, by awaiting. Everything that de
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
@@ -95,8 +95,8 @@ async def adrive(attempt: Attempt, script: Script[R]) -> R:
 def _perform(attempt: Attempt, effect: Effect) -> Any:
     match effect:
         case Body(is_async=True):
-            work = _abody(attempt, effect)
-            return asyncio.run_coroutine_threadsafe(work, attempt.host.loop).result()
+            work = _caught(_abody(attempt, effect))
+            return asyncio.run_coroutine_threadsafe(work, attempt.host.loop).result().get()
         case Body(timeout=None):
             return _body(attempt, effect)
         case Body():
@@ -156,8 +156,39 @@ def _timed_body(attempt: Attempt, body: Body) -> Any:
 async def _pooled_body(attempt: Attempt, body: Body) -> Any:
     context = contextvars.copy_context()
     run = _timed_body if body.timeout else _body
-    work = attempt.host.pool.submit(lambda: context.run(run, attempt, body))
-    return await asyncio.wrap_future(work)
+    work = attempt.host.pool.submit(lambda: _Outcome.of(lambda: context.run(run, attempt, body)))
+    return (await asyncio.wrap_future(work)).get()
+
+
+@attrs.frozen
+class _Outcome:
+    """What a body came to, on its way between a thread and the loop.
+
+    As a value: futures refuse or reinterpret some exceptions (StopIteration,
+    CancelledError).
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+
+    @classmethod
+    def of(cls, run: Callable[[], Any]) -> "_Outcome":
+        try:
+            return cls(run())
+        except BaseException as error:  # noqa: BLE001 (it is raised on the other side)
+            return cls(error=error)
+
+    def get(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+async def _caught(work: Coroutine[Any, Any, Any]) -> _Outcome:
+    try:
+        return _Outcome(await work)
+    except BaseException as error:  # noqa: BLE001 (it is raised on the other side)
+        return _Outcome(error=error)
 
 
 @contextmanager

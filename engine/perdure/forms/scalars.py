@@ -63,11 +63,11 @@ def _loads(kind: type) -> Callable[[Any], Any]:
 
 
 def _load_int(value: Any) -> Any:
-    return (
-        value
-        if class_of(value) is int
-        else load_int(untagged("int", value) if class_of(value) is dict else None)
-    )
+    if class_of(value) is int:
+        return value
+    if class_of(value) is not dict:
+        raise refused(value, int)
+    return load_int(untagged("int", value))
 
 
 def _load_float(value: Any) -> Any:
@@ -75,7 +75,9 @@ def _load_float(value: Any) -> Any:
         return value
     if class_of(value) is int:
         return float(value)
-    return load_float(untagged("float", value) if class_of(value) is dict else None)
+    if class_of(value) is not dict:
+        raise refused(value, float)
+    return load_float(untagged("float", value))
 
 
 def _native(cls: type, dump: Any, load: Any, *kinds: Kind, width: int = 0) -> Form:

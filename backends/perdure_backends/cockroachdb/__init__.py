@@ -1,0 +1,5 @@
+"""CockroachDB."""
+
+from .backend import CockroachBackend
+
+__all__ = ["CockroachBackend"]

@@ -1,0 +1,5 @@
+"""PostgreSQL."""
+
+from .backend import PostgresBackend
+
+__all__ = ["PostgresBackend"]

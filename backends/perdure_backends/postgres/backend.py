@@ -1,0 +1,47 @@
+"""The backend for PostgreSQL."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from perdure.errors import ConfigurationError
+from perdure_backends.sql import locks, wire
+from perdure_backends.sql.server import ServerBackend
+from perdure_backends.sql.session import Session
+
+from .dialect import POSTGRES
+
+_OLDEST = 130_000
+
+
+class PostgresBackend(ServerBackend):
+    """PostgreSQL 13 or newer, through psycopg.
+
+    Tables live in the schema `namespace`. Nothing depends on the state of a
+    session, so a pooler in transaction mode may stand in between.
+    """
+
+    def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:
+        super().__init__(POSTGRES, url, namespace=namespace, check_server=check_server)
+
+    def _check(self, connection: Connection) -> None:
+        if wire.parameter(connection, "crdb_version") is not None:
+            raise ConfigurationError(
+                f"{self.where} is a CockroachDB: its URL must begin with cockroachdb://"
+            )
+        version = wire.server_version(connection)
+        if version < _OLDEST:
+            raise ConfigurationError(
+                f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
+            )
+
+    @contextmanager
+    def _migrating(self, session: Session) -> Generator[None, None, None]:
+        locks.prepare(session, self._namespace)
+        with locks.row_locked(session):
+            yield
+
+    def migration_sql(self) -> str:
+        first = locks.script(self._compiled.text, self._namespace)
+        return first + super().migration_sql()

@@ -1,0 +1,1 @@
+"""What PostgreSQL, CockroachDB and SQLite share: tables, statements, runner, verbs."""

@@ -1,0 +1,341 @@
+"""The seam, implemented once; a database adds what only it has."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from perdure.backend import (
+    Backend,
+    Batch,
+    Claimed,
+    Committed,
+    Existing,
+    Lane,
+    Peer,
+    Pulse,
+    Query,
+    Reaped,
+    Recovery,
+    SchemaVersion,
+    Service,
+    Submission,
+    WorkerInfo,
+)
+from perdure.errors import SchemaError
+from perdure.model import History, Status, WorkflowRecord
+
+from . import claims, journal, migrate, rows, steps, workers, workflows
+from .compiled import Compiled
+from .connections import Connections, Only
+from .dialect import Dialect
+from .errors import Fault
+from .runner import Runner
+from .session import Session
+from .shards import shard_of
+
+T = TypeVar("T")
+
+
+class SqlBackend(Backend):
+    """A database that speaks SQL."""
+
+    def __init__(self, dialect: Dialect, *, schema: str | None, where: str) -> None:
+        self._dialect = dialect
+        self._schema = schema
+        self._where = where
+        self._compiled = Compiled(dialect, schema)
+        self._connections = self._pool()
+        self.runner = Runner(
+            connections=self._connections,
+            fault=dialect.fault,
+            where=where,
+            unprepare=self._unprepare,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._where}>"
+
+    @property
+    def where(self) -> str:
+        return self._where
+
+    # ------------------------------------------------------- what differs
+
+    @abstractmethod
+    def _pool(self) -> Connections | Only:
+        """Where connections come from; they are in autocommit mode."""
+
+    @abstractmethod
+    def _transaction(self, session: Session) -> AbstractContextManager[None]:
+        """A transaction of several statements."""
+
+    @abstractmethod
+    def _migrating(self, session: Session) -> AbstractContextManager[None]:
+        """What keeps rivals away while the tables change."""
+
+    def _unprepare(self) -> None:
+        """Do without prepared statements from now on."""
+
+    def _one_statement(self, session: Session) -> AbstractContextManager[None]:
+        """The transaction of a verb that is a single statement where parts fuse."""
+        return nullcontext() if self._dialect.fused else self._transaction(session)
+
+    # ---------------------------------------------------------------- runs
+
+    def session(self, connection: Connection) -> Session:
+        """The statements of this backend on a connection that the runner lends."""
+        return Session(connection, self._compiled)
+
+    def _read(self, work: Callable[[Session], T]) -> T:
+        return self.runner.run(lambda conn: work(self.session(conn)), writes=False)
+
+    def _write(self, work: Callable[[Session], T], **how: bool) -> T:
+        def attempt(connection: Connection) -> T:
+            session = self.session(connection)
+            with self._one_statement(session):
+                return work(session)
+
+        return self.runner.run(attempt, **how)
+
+    # -------------------------------------------------------------- schema
+
+    def schema_version(self) -> SchemaVersion:
+        found = self._read(self._revision)
+        known = found is None or found in migrate.REVISIONS
+        return SchemaVersion(current=found, wanted=migrate.REVISIONS[-1], known=known)
+
+    def _revision(self, session: Session) -> str | None:
+        try:
+            found = session.rows(migrate.current, {})
+        except DBAPIError as error:
+            if self._dialect.fault(error) is Fault.SCHEMA:
+                return None
+            raise
+        return found[0][0] if found else None
+
+    def migrate(self) -> None:
+        version = self.schema_version()
+        if not version.known:
+            raise SchemaError(
+                f"the tables in {self._where} are of revision {version.current}, which this "
+                f"version of Perdure does not know: it is older than the tables. Upgrade perdure."
+            )
+        if version.current != version.wanted:
+            self.runner.run(self._migrate)
+
+    def _migrate(self, connection: Connection) -> None:
+        with self._migrating(self.session(connection)):
+            migrate.upgrade(connection, self._dialect, schema=self._schema)
+
+    def migration_sql(self) -> str:
+        return migrate.script(self._dialect, schema=self._schema)
+
+    def close(self) -> None:
+        self._connections.drop()
+
+    # ------------------------------------------------------------- workers
+
+    def join(self, worker: WorkerInfo, *, lease: timedelta) -> bool:
+        served = {"names": list(worker.names), "queues": list(worker.queues)}
+        names = [(name,) for name in sorted(set(worker.names))]
+        parameters = {
+            "me": worker.id,
+            "host": worker.host,
+            "pid": worker.pid,
+            "code_version": worker.code_version,
+            "known": json.dumps(served, ensure_ascii=False),
+            "lease": lease.total_seconds(),
+            **self._dialect.encode("served", workers.NAMES, names),
+        }
+        return self._write(lambda session: self._join(session, parameters))
+
+    def _join(self, session: Session, parameters: Mapping[str, Any]) -> bool:
+        if self._dialect.fused:
+            return bool(session.rows(workers.join, parameters))
+        arrived = bool(session.rows(workers.arrive, parameters))
+        if arrived:
+            session.rows(workers.define, parameters)
+        return arrived
+
+    def heartbeat(self, worker_id: str, *, lease: timedelta) -> Pulse | None:
+        parameters = {"me": worker_id, "lease": lease.total_seconds()}
+        found = self._write(lambda session: self._beat(session, parameters))
+        if not found:
+            return None
+        read = self._dialect.read
+        _, _, _, now, due, orphans = found[0]
+        return Pulse(
+            now=read(now),
+            peers=[rows.peer(row, read) for row in found],
+            next_due=None if due is None else read(due),
+            orphans=bool(orphans),
+        )
+
+    def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        if self._dialect.fused:
+            return session.rows(workers.heartbeat, parameters)
+        alive = session.rows(workers.renew, parameters)
+        return session.rows(workers.pulse, {}) if alive else ()
+
+    def leave(self, worker_id: str) -> None:
+        self._write(lambda session: session.rows(workers.leave, {"me": worker_id}))
+
+    def reap(
+        self, witnessed: Sequence[Peer], *, margin: timedelta, recovery: Recovery, limit: int
+    ) -> Reaped:
+        dead = self._declare(witnessed, margin) if witnessed else []
+        parameters = {
+            "max_strikes": recovery.max_strikes,
+            "backoff": recovery.backoff.total_seconds(),
+            "limit": limit,
+        }
+        moved = self._write(lambda session: session.rows(claims.recover, parameters))
+        self._forget()
+        return Reaped(workers=dead, workflows={row[0]: Status(row[1]) for row in moved})
+
+    def _declare(self, witnessed: Sequence[Peer], margin: timedelta) -> list[str]:
+        seen = [(peer.worker_id, peer.beat) for peer in witnessed]
+        parameters = self._dialect.encode("seen", workers.SEEN, seen)
+        parameters["margin"] = margin.total_seconds()
+        dead = self._write(lambda session: session.rows(workers.declare, parameters))
+        return [row[0] for row in dead]
+
+    def _forget(self) -> None:
+        if not self._read(lambda session: session.rows(workers.forgettable, {})):
+            return
+
+        def forget(connection: Connection) -> None:
+            session = self.session(connection)
+            with self._transaction(session):
+                old = [row[0] for row in session.rows(workers.forgettable, {})]
+                session.rows(workers.forget, {"ids": self._dialect.listed(old)})
+
+        self.runner.run(forget)
+
+    def service(self, name: str, queue: str) -> Service:
+        found = self._read(lambda session: session.rows(workers.served, {"name": name}))
+        known = [json.loads(row[1]) for row in found if row[1] is not None]
+        live = any(
+            name in each.get("names", ()) and queue in each.get("queues", ()) for each in known
+        )
+        return Service(known=bool(found[0][0]), live=live)
+
+    # ----------------------------------------------------------- workflows
+
+    def submit(self, submissions: Sequence[Submission]) -> Sequence[Existing]:
+        if not submissions:
+            return ()
+        new = [self._new(each) for each in submissions]
+        parameters = self._dialect.encode("new", workflows.NEW, new)
+        ids = [each.id for each in submissions]
+
+        def submit(session: Session) -> Sequence[Existing]:
+            inserted = {row[0] for row in session.rows(workflows.submit, parameters)}
+            missing = [each for each in ids if each not in inserted]
+            if not missing:
+                return ()
+            listed = {"ids": self._dialect.listed(missing)}
+            return [rows.existing(row) for row in session.rows(workflows.existing, listed)]
+
+        return self._write(submit)
+
+    def _new(self, each: Submission) -> tuple[object, ...]:
+        return (
+            each.id,
+            each.name,
+            each.input_json,
+            each.queue,
+            shard_of(each.id, self._dialect.shards),
+            each.priority,
+            None if each.delay is None else each.delay.total_seconds(),
+            each.run_at,
+            json.dumps(dict(each.attributes), ensure_ascii=False),
+            each.code_version,
+        )
+
+    def claim(
+        self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool = False
+    ) -> Sequence[Claimed]:
+        if not lanes or limit < 1:
+            return ()
+        pairs = [(lane.queue, lane.name) for lane in lanes]
+        parameters = self._dialect.encode("lane", claims.LANE, pairs)
+        parameters |= {"me": worker_id, "limit": limit}
+        found = self._write(
+            lambda session: session.rows(claims.claim, parameters, suspects), repeatable=False
+        )
+        return self._claimed(found)
+
+    def _claimed(self, found: Sequence[Sequence[Any]]) -> list[Claimed]:
+        # RETURNING has no order.
+        read = self._dialect.read
+        ordered = sorted(found, key=lambda row: (row[7], row[8], row[0].encode()))
+        return [rows.claimed(row, read) for row in ordered]
+
+    def commit(self, worker_id: str, batch: Batch) -> Committed:
+        return self._write(lambda session: journal.record(session, worker_id, batch))
+
+    def reconcile(self, worker_id: str, known: Collection[str]) -> Sequence[str]:
+        parameters = {"me": worker_id, "known": self._dialect.listed(list(known))}
+        found = self._write(lambda session: session.rows(claims.reconcile, parameters))
+        return [row[0] for row in found]
+
+    def wake(self, *, limit: int) -> int:
+        return len(self._write(lambda session: session.rows(workflows.wake, {"limit": limit})))
+
+    def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
+        if not ids:
+            return ()
+        listed = {"ids": self._dialect.listed(list(ids))}
+        found = self._read(lambda session: session.rows(workflows.load, listed, only_ended))
+        return [rows.workflow(row, self._dialect.read) for row in found]
+
+    def find(self, query: Query) -> Sequence[WorkflowRecord]:
+        parameters = self._query(query)
+        asked = [part for part in parameters if part not in {"limit", "after_at", "after_id"}]
+        if query.after is not None:
+            asked.append("after")
+        found = self._read(lambda session: session.rows(workflows.find, parameters, *asked))
+        return [rows.workflow(row, self._dialect.read) for row in found]
+
+    def _query(self, query: Query) -> dict[str, Any]:
+        statuses, attributes = query.statuses, query.attributes
+        asked: dict[str, Any] = {
+            "name": query.name,
+            "statuses": None
+            if statuses is None
+            else self._dialect.listed([str(status) for status in statuses]),
+            "queue": query.queue,
+            "attributes": None
+            if attributes is None
+            else json.dumps(dict(attributes), ensure_ascii=False),
+            "parent_id": query.parent_id,
+            "limit": query.limit,
+        }
+        if query.after is not None:
+            asked["after_at"] = self._dialect.written(query.after[0])
+            asked["after_id"] = query.after[1]
+        return {key: value for key, value in asked.items() if value is not None}
+
+    def resume(self, id: str, *, epoch: int) -> Status | None:
+        def resume(session: Session) -> Status | None:
+            moved = session.rows(workflows.resume, {"id": id, "epoch": epoch})
+            if moved:
+                return Status(moved[0][0])
+            standing = session.rows(workflows.standing, {"ids": self._dialect.listed([id])})
+            return Status(standing[0][3]) if standing else None
+
+        return self._write(resume)
+
+    def history(self, ids: Collection[str]) -> Sequence[History]:
+        if not ids:
+            return ()
+        listed = {"ids": self._dialect.listed(list(ids))}
+        found = self._read(lambda session: session.rows(steps.history, listed))
+        return rows.histories(found, self._dialect.read)

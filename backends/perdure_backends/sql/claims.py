@@ -1,0 +1,295 @@
+"""Claims: how a workflow comes to a worker, and how it leaves it again."""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Double,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    null,
+    select,
+    true,
+    union_all,
+    update,
+)
+
+from .dialect import Dialect, Field, Fields
+from .expression import bind, constant
+from .steps import owned
+from .tables import steps, workflows
+from .workers import abandoned, fence
+
+LANE: Fields = (Field("queue", Text()), Field("name", Text()))
+TRANSITION: Fields = (
+    Field("workflow_id", Text()),
+    Field("epoch", BigInteger()),
+    Field("status", Text()),
+    Field("output", Text()),
+    Field("error", Text()),
+    Field("error_message", Text()),
+)
+CLAIMED = ("workflow_id", "name", "queue", "input", "epoch", "strikes", "created_at")
+_RUNNING = workflows.c.status == constant("running")
+
+
+# ----------------------------------------------------------------- claim
+
+
+def ready(
+    dialect: Dialect, table: FromClause, *, suspects: bool
+) -> tuple[ColumnElement[bool], ...]:
+    """What the ready index holds, or the index of suspects, and is due."""
+    strikes = table.c.strikes
+    return (
+        table.c.status == constant("enqueued"),
+        strikes >= constant(2) if suspects else strikes < constant(2),
+        table.c.run_at <= dialect.now(),
+    )
+
+
+def order(table: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """The order in which a queue is served."""
+    return (table.c.priority, table.c.run_at, table.c.workflow_id)
+
+
+def claim(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+    """Claim from all lanes in one statement: the first of each, merged."""
+    gate = fence()
+    lane = dialect.rowset("lane", LANE)
+    candidate = workflows.alias("candidate")
+    top = (
+        select(*order(candidate))
+        .where(
+            *ready(dialect, candidate, suspects=suspects),
+            candidate.c.queue == lane.c.queue,
+            candidate.c.name == lane.c.name,
+        )
+        .order_by(*order(candidate))
+        .limit(bind("limit", Integer()))
+        .with_for_update(skip_locked=True)
+        .lateral("top")
+    )
+    best = (
+        select(top.c.workflow_id)
+        .select_from(lane.join(top, true()))
+        .where(exists(select(gate.c.worker_id)))
+        .order_by(*order(top))
+        .limit(bind("limit", Integer()))
+    )
+    return take(dialect, gate, dialect.picked(workflows.c.workflow_id, best))
+
+
+def claim_shard(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+    """Claim from one lane and one shard."""
+    gate = fence()
+    candidate = workflows.alias("candidate")
+    best = (
+        _in_lane(dialect, candidate, suspects=suspects)
+        .where(
+            candidate.c.shard == bind("shard", Integer()),
+            exists(select(gate.c.worker_id)),
+        )
+        .limit(bind("limit", Integer()))
+        .with_for_update(skip_locked=True)
+    )
+    chosen = best.with_only_columns(candidate.c.workflow_id)
+    return take(dialect, gate, dialect.picked(workflows.c.workflow_id, chosen))
+
+
+def heads(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+    """Which shards of a lane have something due, and how urgent it is."""
+    branches: list[Select[Any]] = []
+    for shard in range(dialect.shards):
+        candidate = workflows.alias(f"candidate_{shard}")
+        first = (
+            _in_lane(dialect, candidate, suspects=suspects)
+            .where(candidate.c.shard == constant(shard))
+            .limit(constant(1))
+            .subquery(f"head_{shard}")
+        )
+        branches.append(select(constant(shard), *first.c))
+    return union_all(*branches)
+
+
+def candidates(dialect: Dialect, suspects: bool) -> Select[Any]:  # noqa: FBT001 (a shape)
+    """The first of one lane, unlocked."""
+    return _in_lane(dialect, workflows, suspects=suspects).limit(bind("limit", Integer()))
+
+
+def take_ids(dialect: Dialect) -> Any:
+    """Claim these, which the transaction has just selected."""
+    return take(dialect, fence(), dialect.among(workflows.c.workflow_id, "ids"))
+
+
+def _in_lane(dialect: Dialect, table: FromClause, *, suspects: bool) -> Select[Any]:
+    return (
+        select(*order(table))
+        .where(
+            *ready(dialect, table, suspects=suspects),
+            table.c.queue == bind("queue", Text()),
+            table.c.name == bind("name", Text()),
+        )
+        .order_by(*order(table))
+    )
+
+
+def take(dialect: Dialect, gate: CTE, which: ColumnElement[bool]) -> Any:
+    """Make workflows the worker's of the fence.
+
+    `status = 'enqueued'` is not said again: it would tempt the planner to scan
+    the ready index once more.
+    """
+    returned = [workflows.c[name] for name in CLAIMED]
+    return (
+        update(workflows)
+        .values(
+            status=constant("running"),
+            owner=gate.c.worker_id,
+            epoch=workflows.c.epoch + constant(1),
+            started_at=func.coalesce(workflows.c.started_at, dialect.now()),
+        )
+        .where(which, gate.c.worker_id.is_not(None))
+        .returning(*returned, workflows.c.priority, workflows.c.run_at)
+    )
+
+
+# --------------------------------------------------------------- let go
+
+
+def let_go(dialect: Dialect, *, gate: CTE | None = None) -> Any:
+    """The owner's own transitions: the end, parked, or back to the queue."""
+    gate = fence() if gate is None else gate
+    to = dialect.rowset("transition", TRANSITION)
+    final = to.c.status.in_([constant("success"), constant("error")])
+    return (
+        update(workflows)
+        .values(
+            status=to.c.status,
+            owner=null(),
+            output=to.c.output,
+            error=to.c.error,
+            error_message=to.c.error_message,
+            completed_at=case((final, dialect.now())),
+        )
+        .where(*owned(dialect, gate, to))
+        .returning(workflows.c.workflow_id, workflows.c.status)
+    )
+
+
+def reconcile(dialect: Dialect) -> Any:
+    """Back to the queue with what is mine and unknown to me."""
+    gate = fence()
+    lost = (
+        select(workflows.c.workflow_id, workflows.c.epoch)
+        .where(
+            _RUNNING,
+            workflows.c.owner == bind("me", Text()),
+            ~dialect.among(workflows.c.workflow_id, "known"),
+        )
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte("lost")
+        .prefix_with("MATERIALIZED")
+    )
+    return (
+        update(workflows)
+        .values(status=constant("enqueued"), owner=null())
+        .where(*owned(dialect, gate, lost))
+        .returning(workflows.c.workflow_id)
+    )
+
+
+# ------------------------------------------------------------------ reap
+
+
+def recover(dialect: Dialect) -> Any:
+    """Take workflows from the dead, as `Recovery` says."""
+    orphan = _orphans()
+    strikes = orphan.c.strikes
+    parked = strikes >= bind("max_strikes", Integer())
+    suspect = strikes >= constant(2)
+    message = _epitaph(strikes)
+    return (
+        update(workflows)
+        .values(
+            status=case(
+                (parked, constant("parked")),
+                (suspect, constant("delayed")),
+                else_=constant("enqueued"),
+            ),
+            run_at=case(
+                (parked, workflows.c.run_at),
+                (suspect, dialect.shifted(bind("backoff", Double()) * _doubled(strikes))),
+                else_=workflows.c.run_at,
+            ),
+            owner=null(),
+            recoveries=workflows.c.recoveries + constant(1),
+            strikes=strikes,
+            error=case((parked, _error(dialect, message)), else_=workflows.c.error),
+            error_message=case((parked, message), else_=workflows.c.error_message),
+        )
+        .where(
+            workflows.c.workflow_id == orphan.c.workflow_id,
+            dialect.picked(workflows.c.workflow_id, select(orphan.c.workflow_id)),
+            case((_RUNNING, true()), else_=false()),
+        )
+        .returning(workflows.c.workflow_id, workflows.c.status)
+    )
+
+
+def _orphans() -> CTE:
+    # No EXISTS: that may be answered by hashing all steps there are.
+    progress = (
+        select(steps.c.epoch)
+        .where(
+            steps.c.workflow_id == workflows.c.workflow_id,
+            steps.c.epoch == workflows.c.epoch,
+        )
+        .limit(constant(1))
+        .scalar_subquery()
+    )
+    strikes = case((progress.is_not(None), constant(1)), else_=workflows.c.strikes + constant(1))
+    return (
+        select(workflows.c.workflow_id, strikes.label("strikes"))
+        .where(and_(_RUNNING, workflows.c.owner.in_(abandoned())))
+        .limit(bind("limit", Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("orphan")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _doubled(strikes: ColumnElement[int]) -> ColumnElement[Any]:
+    # Bounded: a shift by 64 is nonsense, and so is a delay of centuries.
+    exponent = case((strikes > constant(22), constant(20)), else_=strikes - constant(2))
+    return constant(1).bitwise_lshift(exponent)
+
+
+def _epitaph(strikes: ColumnElement[int]) -> ColumnElement[str]:
+    return (
+        constant("recovered ")
+        + cast(strikes, Text())
+        + constant(
+            " times without progress: its worker dies while it runs. "
+            "When the cause is gone: perdure resume "
+        )
+        + workflows.c.workflow_id
+    )
+
+
+def _error(dialect: Dialect, message: ColumnElement[str]) -> ColumnElement[str]:
+    return (
+        constant('{"type": "WorkflowParked", "module": "perdure.errors", "args": [], "message": ')
+        + dialect.quoted(message)
+        + constant(', "traceback": ""}')
+    )

@@ -1,0 +1,87 @@
+"""What differs between the databases, as a record of callables and flags.
+
+Statements ask this record, never for the name of a database.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import CTE, ColumnElement, Select, Table
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.engine.interfaces import Dialect as Compiler
+from sqlalchemy.types import TypeEngine
+
+from .errors import Fault
+
+
+@attrs.frozen
+class Field:
+    """One column of a rowset."""
+
+    name: str
+    type: TypeEngine[Any]
+
+
+Fields = tuple[Field, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Ddl:
+    """The words of a migration that differ."""
+
+    identifier: str
+    """The type of a text that is compared byte by byte."""
+    moment: str
+    now: str
+    """The default of a time column."""
+    shard: str
+    """What the indexes of the queue begin with."""
+    transactional: bool
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """One kind of database."""
+
+    scheme: str
+    """As in the URL, for messages."""
+    driver: str
+    """SQLAlchemy's name for database and driver."""
+    extra: str
+    """The extra of the distribution that installs the driver."""
+    compiler: Callable[[], Compiler]
+    """SQLAlchemy's dialect with named parameters, made without a connection."""
+    shards: int
+    """Over how many parts of the ready index the workflows are spread."""
+    schemas: bool
+    """Whether tables live in a schema named by the namespace."""
+    fused: bool
+    """Whether the parts of a verb travel as one statement with writing CTEs."""
+    insert: Callable[[Table], Insert]
+    """An INSERT that knows ON CONFLICT."""
+    now: Callable[[], ColumnElement[datetime]]
+    shifted: Callable[[ColumnElement[Any]], ColumnElement[datetime]]
+    """Now plus so many seconds, which may be negative."""
+    rowset: Callable[[str, Fields], CTE]
+    """The rows of a batch as something to select from."""
+    encode: Callable[[str, Fields, Sequence[Sequence[object]]], dict[str, Any]]
+    """The parameters of `rowset`."""
+    among: Callable[[ColumnElement[Any], str], ColumnElement[bool]]
+    """Whether a text is one of those in a parameter."""
+    listed: Callable[[Sequence[str]], str]
+    """The parameter of `among`."""
+    picked: Callable[[ColumnElement[Any], Select[Any]], ColumnElement[bool]]
+    """Whether a text is one of those that a subselect locks; evaluated once."""
+    quoted: Callable[[ColumnElement[str]], ColumnElement[str]]
+    """A text as a JSON string."""
+    contains: Callable[[ColumnElement[str], str], ColumnElement[bool]]
+    """Whether a JSON object has every pair of the one in a parameter."""
+    written: Callable[[datetime], Any]
+    """A time as a parameter."""
+    read: Callable[[Any], datetime]
+    """A time out of a row, aware, in UTC."""
+    fault: Callable[[BaseException], Fault]
+    """What an error of the driver means."""
+    ddl: Ddl

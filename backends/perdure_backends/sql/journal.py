@@ -1,0 +1,209 @@
+"""The journal's commit: what is written, and the answer for each operation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from perdure.backend import (
+    NOT_YOURS,
+    RECORDED,
+    AlreadyRecorded,
+    Batch,
+    Committed,
+    NotYours,
+    Recorded,
+    StepAnswer,
+    Transition,
+    TransitionAnswer,
+)
+from perdure.model import Status, StepRecord, Wait
+
+from . import claims, rows, steps, workers, workflows
+from .commits import STEPS, TRANSITIONS, WAITS, commit
+from .session import Session
+
+Key = tuple[str, str, int]
+
+
+@attrs.frozen
+class Written:
+    """What one try wrote."""
+
+    fenced: bool
+    steps: frozenset[Key]
+    waits: frozenset[Key]
+    transitions: dict[str, str]
+
+
+def record(session: Session, worker_id: str, batch: Batch) -> Committed:
+    """Write the batch and answer; what was not written now is looked up."""
+    written = _write(session, worker_id, batch)
+    return Committed(
+        fenced=written.fenced,
+        steps=_step_answers(session, batch.steps, written),
+        waits=_wait_answers(session, batch.waits, written),
+        transitions=_transition_answers(session, batch.transitions, written),
+    )
+
+
+# ----------------------------------------------------------------- write
+
+
+def _write(session: Session, worker_id: str, batch: Batch) -> Written:
+    parameters, parts = _parameters(session, worker_id, batch)
+    if session.dialect.fused:
+        return _sorted_out(session.rows(commit, parameters, *parts))
+    found = session.rows(workers.fenced, parameters)
+    if not found:
+        return Written(fenced=True, steps=frozenset(), waits=frozenset(), transitions={})
+    # Transitions last: they take away the owner that the others ask for.
+    return Written(
+        fenced=False,
+        steps=_keys(session, steps.record, parameters, wanted=STEPS in parts),
+        waits=_keys(session, steps.wait, parameters, wanted=WAITS in parts),
+        transitions=dict(session.rows(claims.let_go, parameters)) if TRANSITIONS in parts else {},
+    )
+
+
+def _keys(
+    session: Session, build: Any, parameters: dict[str, Any], *, wanted: bool
+) -> frozenset[Key]:
+    if not wanted:
+        return frozenset()
+    return frozenset((row[0], row[1], row[2]) for row in session.rows(build, parameters))
+
+
+def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
+    keys: dict[str, set[Key]] = {STEPS: set(), WAITS: set()}
+    transitions: dict[str, str] = {}
+    fenced = True
+    for part, key, branch, seq, status in found:
+        if part == "fence":
+            fenced = False
+        elif part == TRANSITIONS:
+            transitions[key] = status
+        else:
+            keys[part].add((key, branch, seq))
+    return Written(fenced, frozenset(keys[STEPS]), frozenset(keys[WAITS]), transitions)
+
+
+def _parameters(
+    session: Session, worker_id: str, batch: Batch
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    encode = session.dialect.encode
+    parameters: dict[str, Any] = {"me": worker_id}
+    parts: list[str] = []
+    if batch.steps:
+        parts.append(STEPS)
+        parameters |= encode("step", steps.STEP, [_step(step) for step in batch.steps])
+    if batch.waits:
+        parts.append(WAITS)
+        parameters |= encode("wait", steps.WAIT, [_wait(wait) for wait in batch.waits])
+    if batch.transitions:
+        parts.append(TRANSITIONS)
+        moved = [_transition(each) for each in batch.transitions]
+        parameters |= encode("transition", claims.TRANSITION, moved)
+    return parameters, tuple(parts)
+
+
+def _step(step: StepRecord) -> tuple[object, ...]:
+    return (
+        step.workflow_id,
+        step.branch,
+        step.seq,
+        step.name,
+        step.kind,
+        step.status,
+        step.output_json,
+        step.error_json,
+        step.error_message,
+        step.attempts,
+        step.started_at,
+        step.completed_at,
+        step.epoch,
+    )
+
+
+def _wait(wait: Wait) -> tuple[object, ...]:
+    return (wait.workflow_id, wait.branch, wait.seq, wait.kind, wait.due, wait.epoch)
+
+
+def _transition(each: Transition) -> tuple[object, ...]:
+    return (
+        each.workflow_id,
+        each.epoch,
+        str(each.status),
+        each.output_json,
+        each.error_json,
+        each.error_message,
+    )
+
+
+# ---------------------------------------------------------------- answer
+
+
+def _key(record: StepRecord | Wait) -> Key:
+    return (record.workflow_id, record.branch, record.seq)
+
+
+def _step_answers(
+    session: Session, asked: Sequence[StepRecord], written: Written
+) -> list[StepAnswer]:
+    missing = [step for step in asked if _key(step) not in written.steps]
+    there: dict[Key, StepRecord] = {}
+    if missing:
+        parameters = session.dialect.encode("key", steps.KEY, [_key(step) for step in missing])
+        read = session.dialect.read
+        found = [rows.step(row, read) for row in session.rows(steps.recorded, parameters)]
+        there = {_key(step): step for step in found}
+    return [_step_answer(step, written, there.get(_key(step))) for step in asked]
+
+
+def _step_answer(step: StepRecord, written: Written, there: StepRecord | None) -> StepAnswer:
+    if _key(step) in written.steps:
+        return RECORDED
+    if there is None:
+        return NOT_YOURS
+    return RECORDED if there.epoch == step.epoch else AlreadyRecorded(there)
+
+
+def _wait_answers(
+    session: Session, asked: Sequence[Wait], written: Written
+) -> list[Recorded | NotYours]:
+    missing = [wait for wait in asked if _key(wait) not in written.waits]
+    epochs: dict[Key, int] = {}
+    if missing:
+        parameters = session.dialect.encode("key", steps.KEY, [_key(wait) for wait in missing])
+        found = session.rows(steps.awaited, parameters)
+        epochs = {(row[0], row[1], row[2]): row[-1] for row in found}
+    return [
+        RECORDED
+        # An earlier epoch's counts as recorded: its due time stays.
+        if _key(wait) in written.waits or epochs.get(_key(wait), wait.epoch + 1) <= wait.epoch
+        else NOT_YOURS
+        for wait in asked
+    ]
+
+
+def _transition_answers(
+    session: Session, asked: Sequence[Transition], written: Written
+) -> list[TransitionAnswer]:
+    missing = [each.workflow_id for each in asked if each.workflow_id not in written.transitions]
+    standing: dict[str, tuple[object, ...]] = {}
+    if missing:
+        listed = {"ids": session.dialect.listed(missing)}
+        found = session.rows(workflows.standing, listed)
+        standing = {row[0]: tuple(row[1:]) for row in found}
+    return [_transition_answer(each, written, standing) for each in asked]
+
+
+def _transition_answer(
+    each: Transition, written: Written, standing: dict[str, tuple[object, ...]]
+) -> TransitionAnswer:
+    done = written.transitions.get(each.workflow_id)
+    if done is not None:
+        return Status(done)
+    # An earlier try: no owner any more, my epoch, and what I asked for.
+    mine = standing.get(each.workflow_id) == (None, each.epoch, str(each.status))
+    return each.status if mine else NOT_YOURS

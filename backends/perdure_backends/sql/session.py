@@ -1,0 +1,59 @@
+"""One lent connection beside the statements that were compiled for it."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from .compiled import Build, Compiled
+from .dialect import Dialect
+
+NO_PARAMETERS: Mapping[str, Any] = {}
+
+
+@attrs.frozen
+class Session:
+    """What a verb works with."""
+
+    connection: Connection
+    compiled: Compiled
+
+    @property
+    def dialect(self) -> Dialect:
+        """The kind of database."""
+        return self.compiled.dialect
+
+    def rows(
+        self, build: Build, parameters: Mapping[str, Any], *shape: object
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a statement and fetch all it returns.
+
+        Always all: a statement that is read half way keeps its locks on SQLite.
+        """
+        return self.execute(self.compiled.text(build, *shape), parameters)
+
+    @contextmanager
+    def transaction(self, *, begin: Callable[[], object]) -> Generator[None, None, None]:
+        """All that is executed inside, or nothing of it."""
+        begin()
+        try:
+            yield
+        except BaseException:
+            # It may have failed because the connection is gone.
+            with suppress(SQLAlchemyError):
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    def execute(
+        self, text: str, parameters: Mapping[str, Any] = NO_PARAMETERS
+    ) -> Sequence[tuple[Any, ...]]:
+        """Run a text as it is."""
+        result = self.connection.exec_driver_sql(text, dict(parameters) or None)
+        if not result.returns_rows:
+            return ()
+        rows: Sequence[Any] = result.fetchall()
+        return rows

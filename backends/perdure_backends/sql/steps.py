@@ -1,0 +1,129 @@
+"""Steps and waits: the history of a workflow."""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    false,
+    select,
+    true,
+    union_all,
+)
+
+from .dialect import Dialect, Field, Fields
+from .expression import constant, nothing
+from .tables import MOMENT, steps, waits, workflows
+from .workers import fence
+
+KEY: Fields = (
+    Field("workflow_id", Text()),
+    Field("branch", Text()),
+    Field("step_seq", Integer()),
+)
+STEP: Fields = (
+    *KEY,
+    Field("step_name", Text()),
+    Field("kind", Text()),
+    Field("status", Text()),
+    Field("output", Text()),
+    Field("error", Text()),
+    Field("error_message", Text()),
+    Field("attempts", Integer()),
+    Field("started_at", MOMENT),
+    Field("completed_at", MOMENT),
+    Field("epoch", BigInteger()),
+)
+WAIT: Fields = (
+    *KEY,
+    Field("kind", Text()),
+    Field("due", MOMENT),
+    Field("epoch", BigInteger()),
+)
+
+
+def record(dialect: Dialect, *, gate: CTE | None = None) -> Any:
+    """Insert the steps of workflows that are mine; the first record of a step wins."""
+    return _insert(dialect, steps, "step", STEP, gate=gate)
+
+
+def wait(dialect: Dialect, *, gate: CTE | None = None) -> Any:
+    """Insert the waits of workflows that are mine."""
+    return _insert(dialect, waits, "wait", WAIT, gate=gate)
+
+
+def _insert(dialect: Dialect, table: Table, name: str, fields: Fields, *, gate: CTE | None) -> Any:
+    gate = fence() if gate is None else gate
+    rows = dialect.rowset(name, fields)
+    mine = (
+        select(*rows.c)
+        .where(*owned(dialect, gate, rows))
+        # Two writers that meet must meet in the same order.
+        .order_by(rows.c.workflow_id, rows.c.branch, rows.c.step_seq)
+    )
+    return (
+        dialect.insert(table)
+        .from_select([field.name for field in fields], mine)
+        .on_conflict_do_nothing()
+        .returning(table.c.workflow_id, table.c.branch, table.c.step_seq)
+    )
+
+
+def owned(dialect: Dialect, gate: CTE, rows: CTE) -> tuple[ColumnElement[bool], ...]:
+    """That the worker of the fence runs the row's workflow under the row's epoch.
+
+    The ids are said twice and the guards stand in a CASE, which hides them from
+    the planner: whatever it believes about a table that grows and shrinks fast,
+    it can only read these workflows by primary key.
+    """
+    workflow_id = workflows.c.workflow_id
+    guards = and_(
+        workflows.c.owner == gate.c.worker_id,
+        workflows.c.epoch == rows.c.epoch,
+        workflows.c.status == constant("running"),
+    )
+    return (
+        workflow_id == rows.c.workflow_id,
+        dialect.picked(workflow_id, select(rows.c.workflow_id)),
+        case((guards, true()), else_=false()),
+    )
+
+
+def recorded(dialect: Dialect) -> Select[Any]:
+    """The steps at these keys."""
+    return _at_keys(dialect, steps, STEP)
+
+
+def awaited(dialect: Dialect) -> Select[Any]:
+    """The waits at these keys."""
+    return _at_keys(dialect, waits, WAIT)
+
+
+def _at_keys(dialect: Dialect, table: Table, fields: Fields) -> Select[Any]:
+    keys = dialect.rowset("key", KEY)
+    return select(*[table.c[field.name] for field in fields]).where(
+        *[table.c[field.name] == keys.c[field.name] for field in KEY],
+        dialect.picked(table.c.workflow_id, select(keys.c.workflow_id)),
+    )
+
+
+def history(dialect: Dialect) -> Any:
+    """All steps and waits of these workflows, from one moment; a wait has no name."""
+    due = nothing(MOMENT).label("due")
+    recorded_ = select(*[steps.c[field.name] for field in STEP], due).where(
+        dialect.among(steps.c.workflow_id, "ids")
+    )
+    columns: dict[str, ColumnElement[Any]] = {field.name: nothing(field.type) for field in STEP} | {
+        field.name: waits.c[field.name] for field in WAIT if field.name != "due"
+    }
+    waiting = select(*columns.values(), waits.c.due).where(
+        dialect.among(waits.c.workflow_id, "ids")
+    )
+    return union_all(recorded_, waiting)

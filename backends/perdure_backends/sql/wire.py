@@ -1,0 +1,92 @@
+"""What the servers that speak PostgreSQL's protocol have in common."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import URL, Connection, Text, cast, func, literal_column
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.sql.elements import ColumnElement
+
+from .errors import Fault, of_sqlstate
+from .expression import bind
+
+# A dead peer is noticed well within a lease; libpq's own defaults are hours.
+SETTINGS: Mapping[str, str] = {
+    "connect_timeout": "4",
+    "keepalives": "1",
+    "keepalives_idle": "4",
+    "keepalives_interval": "2",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "8000",
+    "fallback_application_name": "perdure",
+}
+
+
+def now() -> ColumnElement[datetime]:
+    """The server's clock at the beginning of the statement."""
+    return func.now()
+
+
+def shifted(seconds: ColumnElement[Any]) -> ColumnElement[datetime]:
+    """Now plus so many seconds."""
+    return func.now() + seconds * literal_column("INTERVAL '1 second'")
+
+
+def quoted(text: ColumnElement[str]) -> ColumnElement[str]:
+    """A text as a JSON string."""
+    return cast(func.to_json(text), Text())
+
+
+def contains(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Whether a JSON object has every pair of the parameter."""
+    return cast(column, JSONB()).op("@>", is_comparison=True)(bind(name, JSONB()))
+
+
+def written(moment: datetime) -> datetime:
+    """A time as a parameter: the driver sends the offset along."""
+    return moment
+
+
+def read(moment: datetime) -> datetime:
+    """A time out of a row, whatever zone the session has."""
+    return moment.astimezone(UTC)
+
+
+def fault(error: BaseException) -> Fault:
+    """What an error means, by its SQLSTATE if it has one."""
+    original = getattr(error, "orig", None)
+    state = getattr(original, "sqlstate", None)
+    if isinstance(state, str):
+        return of_sqlstate(state)
+    # Without a state it comes from the client library: the connection is gone.
+    lost = isinstance(error, OperationalError | InterfaceError)
+    return Fault.LOST if lost else Fault.REFUSED
+
+
+def completed(url: URL, *, drivername: str) -> URL:
+    """The URL with the driver set and the limits that it does not set itself."""
+    missing = {key: value for key, value in SETTINGS.items() if key not in url.query}
+    return url.set(drivername=drivername).update_query_dict(missing)
+
+
+def where(url: URL, *, scheme: str) -> str:
+    """Scheme, host, port and database, without user and password."""
+    host = url.host or url.query.get("host") or "localhost"
+    port = f":{url.port}" if url.port else ""
+    return f"{scheme}://{host}{port}/{url.database or ''}"
+
+
+def parameter(connection: Connection, name: str) -> str | None:
+    """What the server announced when the connection was made."""
+    driver: Any = connection.connection.driver_connection
+    value: str | None = driver.info.parameter_status(name)
+    return value
+
+
+def server_version(connection: Connection) -> int:
+    """PostgreSQL's version as a number: 130004 is 13.4."""
+    driver: Any = connection.connection.driver_connection
+    version: int = driver.info.server_version
+    return version

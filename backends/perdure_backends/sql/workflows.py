@@ -1,0 +1,164 @@
+"""Workflows: submit, look up, wake, resume."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Double,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    case,
+    func,
+    null,
+    select,
+    tuple_,
+    update,
+)
+
+from .dialect import Dialect, Field, Fields
+from .expression import bind, constant
+from .tables import MOMENT, workflows
+
+NEW: Fields = (
+    Field("workflow_id", Text()),
+    Field("name", Text()),
+    Field("input", Text()),
+    Field("queue", Text()),
+    Field("shard", SmallInteger()),
+    Field("priority", Integer()),
+    Field("delay", Double()),
+    Field("run_at", MOMENT),
+    Field("attributes", Text()),
+    Field("code_version", Text()),
+)
+RECORD = (
+    "workflow_id",
+    "name",
+    "status",
+    "queue",
+    "priority",
+    "run_at",
+    "input",
+    "output",
+    "error",
+    "error_message",
+    "owner",
+    "epoch",
+    "recoveries",
+    "strikes",
+    "parent_id",
+    "code_version",
+    "attributes",
+    "created_at",
+    "started_at",
+    "completed_at",
+)
+_TIMED = workflows.c.status.in_([constant("delayed"), constant("waiting")])
+_ENDED = workflows.c.status.in_(
+    [constant(status) for status in ("success", "error", "cancelled", "parked")]
+)
+
+
+def submit(dialect: Dialect) -> Any:
+    """Insert what is not there yet; answers with the ids inserted."""
+    new = dialect.rowset("new", NEW)
+    later = dialect.shifted(func.coalesce(new.c.delay, constant(0)))
+    due = func.coalesce(new.c.run_at, later)
+    status = case((due > dialect.now(), constant("delayed")), else_=constant("enqueued"))
+    plain = [field.name for field in NEW if field.name not in {"delay", "run_at"}]
+    rows = (
+        select(*[new.c[name] for name in plain], due, status)
+        .where(constant(1) == constant(1))
+        .order_by(new.c.workflow_id)
+    )
+    return (
+        dialect.insert(workflows)
+        .from_select([*plain, "run_at", "status"], rows)
+        .on_conflict_do_nothing()
+        .returning(workflows.c.workflow_id)
+    )
+
+
+def existing(dialect: Dialect) -> Select[Any]:
+    """Name and input of these ids."""
+    return select(workflows.c.workflow_id, workflows.c.name, workflows.c.input).where(
+        dialect.among(workflows.c.workflow_id, "ids")
+    )
+
+
+def standing(dialect: Dialect) -> Select[Any]:
+    """Owner, epoch and status of these ids."""
+    return select(
+        workflows.c.workflow_id, workflows.c.owner, workflows.c.epoch, workflows.c.status
+    ).where(dialect.among(workflows.c.workflow_id, "ids"))
+
+
+def load(dialect: Dialect, only_ended: bool) -> Select[Any]:  # noqa: FBT001 (a shape)
+    """The records of these ids."""
+    found = _records().where(dialect.among(workflows.c.workflow_id, "ids"))
+    return found.where(_ENDED) if only_ended else found
+
+
+def find(dialect: Dialect, *asked: str) -> Select[Any]:
+    """A page, newest first, by the parts of a query that are asked for."""
+    created, identifier = workflows.c.created_at, workflows.c.workflow_id
+    before = tuple_(created, identifier) < tuple_(
+        bind("after_at", MOMENT), bind("after_id", Text())
+    )
+    conditions: dict[str, Any] = {
+        "name": workflows.c.name == bind("name", Text()),
+        "statuses": dialect.among(workflows.c.status, "statuses"),
+        "queue": workflows.c.queue == bind("queue", Text()),
+        "attributes": dialect.contains(workflows.c.attributes, "attributes"),
+        "parent_id": workflows.c.parent_id == bind("parent_id", Text()),
+        "after": before,
+    }
+    return (
+        _records()
+        .where(*[conditions[part] for part in asked])
+        .order_by(created.desc(), identifier.desc())
+        .limit(bind("limit", Integer()))
+    )
+
+
+def _records() -> Select[Any]:
+    return select(*[workflows.c[name] for name in RECORD])
+
+
+def wake(dialect: Dialect) -> Any:
+    """Enqueue what is due."""
+    due = (
+        select(workflows.c.workflow_id)
+        .where(_TIMED, workflows.c.run_at <= dialect.now())
+        .order_by(workflows.c.run_at)
+        .limit(bind("limit", Integer()))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(workflows)
+        .values(status=constant("enqueued"))
+        .where(dialect.picked(workflows.c.workflow_id, due), _TIMED)
+        .returning(workflows.c.workflow_id)
+    )
+
+
+def resume(dialect: Dialect) -> Any:
+    """Back to the queue from parked, if nobody was faster."""
+    return (
+        update(workflows)
+        .values(
+            status=constant("enqueued"),
+            run_at=dialect.now(),
+            strikes=constant(0),
+            error=null(),
+            error_message=null(),
+        )
+        .where(
+            workflows.c.workflow_id == bind("id", Text()),
+            workflows.c.status == constant("parked"),
+            workflows.c.epoch == bind("epoch", workflows.c.epoch.type),
+            workflows.c.owner.is_(None),
+        )
+        .returning(workflows.c.status)
+    )

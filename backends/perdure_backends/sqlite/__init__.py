@@ -1,0 +1,5 @@
+"""SQLite."""
+
+from .backend import SqliteBackend
+
+__all__ = ["SqliteBackend"]

@@ -1,0 +1,187 @@
+"""SQLite, as the shared layer sees it."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    column,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.engine.interfaces import Dialect as Compiler
+
+from perdure.errors import BackendRefused
+from perdure_backends.sql.dialect import Ddl, Dialect, Fields
+from perdure_backends.sql.errors import Fault
+from perdure_backends.sql.expression import bind, constant
+
+# Milliseconds are all it has; the zeros make its times as long as ours.
+_FORMAT = "'%Y-%m-%dT%H:%M:%f000Z'"
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+class _Statements(SQLiteCompiler):
+    """Without the OFFSET that SQLAlchemy adds as a parameter to each LIMIT."""
+
+    def limit_clause(self, select: Any, **kw: Any) -> str:
+        return f"\n LIMIT {self.process(select._limit_clause, **kw)}"  # noqa: SLF001 (no other way)
+
+
+def _compiler() -> Compiler:
+    make: Any = sqlite.dialect
+    compiler: Compiler = make(paramstyle="named")
+    compiler.statement_compiler = _Statements
+    return compiler
+
+
+def _now() -> ColumnElement[datetime]:
+    return literal_column(f"strftime({_FORMAT}, 'now')")
+
+
+def _shifted(seconds: ColumnElement[Any]) -> ColumnElement[datetime]:
+    # printf, because 1e-05 is no number to strftime.
+    shift = func.printf(literal_column("'%+.6f seconds'"), seconds)
+    return func.strftime(literal_column(_FORMAT), literal_column("'now'"), shift)
+
+
+def _item(position: int) -> ColumnElement[Any]:
+    return func.json_extract(column("value"), constant(f"$[{position}]"))
+
+
+def _rowset(name: str, fields: Fields) -> CTE:
+    document = func.json_each(bind(name, Text())).table_valued(column("value"))
+    values = [
+        cast(_item(position), field.type).label(field.name) for position, field in enumerate(fields)
+    ]
+    return select(*values).select_from(document).cte(name).prefix_with("MATERIALIZED")
+
+
+def _encode(name: str, _: Fields, rows: Sequence[Sequence[object]]) -> dict[str, Any]:
+    return {name: _document([list(map(_plain, row)) for row in rows])}
+
+
+def _listed(values: Sequence[str]) -> str:
+    return _document(list(map(_plain, values)))
+
+
+def _document(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise BackendRefused(f"SQLite cannot store it: {error}") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return _written(value)
+    if isinstance(value, str) and "\0" in value:
+        raise BackendRefused(f"SQLite cannot store the NUL character in {value[:40]!r}")
+    return value
+
+
+def _among(identifier: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    document = func.json_each(bind(name, Text())).table_valued(column("value"))
+    return identifier.in_(select(document.c.value))
+
+
+def _picked(identifier: ColumnElement[Any], chosen: Select[Any]) -> ColumnElement[bool]:
+    return identifier.in_(chosen)
+
+
+def _contains(document: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    parts: Any = (column("key"), column("atom"), column("type"))
+    asked = func.json_each(bind(name, Text())).table_valued(*parts, name="asked")
+    given = func.json_each(document).table_valued(*parts, name="given")
+    numbers = [constant("integer"), constant("real")]
+    alike = or_(
+        asked.c.type == given.c.type,
+        and_(asked.c.type.in_(numbers), given.c.type.in_(numbers)),
+    )
+    found = exists(
+        select(constant(1))
+        .select_from(given)
+        .where(given.c.key == asked.c.key, given.c.atom == asked.c.atom, alike)
+    )
+    return ~exists(select(constant(1)).select_from(asked).where(~found))
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _read(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _fault(error: BaseException) -> Fault:
+    original: Any = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return Fault.RETRY
+    if code in _AWAY:
+        return Fault.UNAVAILABLE
+    if code == sqlite3.SQLITE_IOERR:
+        return Fault.LOST
+    absent = str(original).startswith(("no such table", "no such column"))
+    return Fault.SCHEMA if absent else Fault.REFUSED
+
+
+def _insert(table: Table) -> Insert:
+    made: Any = sqlite.insert(table)
+    chosen: Insert = made
+    return chosen
+
+
+SQLITE = Dialect(
+    scheme="sqlite",
+    driver="sqlite",
+    extra="sqlite",
+    compiler=_compiler,
+    shards=1,
+    schemas=False,
+    fused=False,
+    insert=_insert,
+    now=_now,
+    shifted=_shifted,
+    rowset=_rowset,
+    encode=_encode,
+    among=_among,
+    listed=_listed,
+    picked=_picked,
+    quoted=func.json_quote,
+    contains=_contains,
+    written=_written,
+    read=_read,
+    fault=_fault,
+    ddl=Ddl(
+        identifier="TEXT",
+        moment="TEXT",
+        now=f"(strftime({_FORMAT}, 'now'))",
+        shard="",
+        transactional=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The conformance suite: what any backend of Perdure must do, and the judge of it."""

@@ -1,0 +1,95 @@
+"""What the suite cannot do through the seam: a fresh place for each test, and its end.
+
+The default works for any database. A backend's package may offer a subclass of
+`Harness` through an entry point in the group `perdure.compat.harness`, named like
+the scheme of its URL, for instance to drop a namespace when its test is over.
+"""
+
+import secrets
+import shutil
+import tempfile
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import attrs
+
+from perdure.backend import Backend
+from perdure.url import open_backend
+
+GROUP = "perdure.compat.harness"
+
+
+def scheme_of(url: str) -> str:
+    """The part of the URL that chooses the backend."""
+    return urlsplit(url).scheme.partition("+")[0]
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where one test keeps its tables; whatever is opened on it sees the same data."""
+
+    url: str
+    namespace: str
+
+    def open(self) -> Backend:
+        """A backend of its own on this place."""
+        return open_backend(self.url, namespace=self.namespace)
+
+
+class Harness:
+    """Fresh namespaces of one run, with a common prefix, left behind at the end."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.prefix = f"perdure_compat_{secrets.token_hex(3)}"
+        self.left: list[Place] = []
+        self._count = 0
+
+    def fresh(self) -> Place:
+        """A place without tables."""
+        self._count += 1
+        return Place(url=self.url, namespace=f"{self.prefix}_{self._count}")
+
+    def dispose(self, place: Place) -> None:
+        """Remove what stands at `place`; nothing has it open any more."""
+        self.left.append(place)
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class FileHarness(Harness):
+    """A new file for each test, in a temporary folder beside the URL's own path."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        path = urlsplit(url).path[1:]
+        beside = Path(path).resolve().parent if path else None
+        self._folder = Path(tempfile.mkdtemp(prefix="perdure-compat-", dir=beside))
+
+    def fresh(self) -> Place:
+        """A file that does not exist yet."""
+        place = super().fresh()
+        query = urlsplit(self.url).query
+        file = self._folder / place.namespace / "perdure.db"
+        file.parent.mkdir()
+        url = f"{scheme_of(self.url)}:///{file.as_posix()}"
+        return attrs.evolve(place, url=f"{url}?{query}" if query else url)
+
+    def dispose(self, place: Place) -> None:
+        """Delete the file and what the database put beside it."""
+        shutil.rmtree(self._folder / place.namespace)
+
+    def close(self) -> None:
+        """Delete what tests made and did not use."""
+        shutil.rmtree(self._folder)
+
+
+def harness_for(url: str) -> Harness:
+    """The harness of the package that serves `url`, else the one that fits any."""
+    scheme = scheme_of(url)
+    for found in entry_points(group=GROUP, name=scheme):
+        return cast("type[Harness]", found.load())(url)
+    return FileHarness(url) if scheme == "sqlite" else Harness(url)

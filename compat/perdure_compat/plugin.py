@@ -1,0 +1,121 @@
+"""The pytest plugin of the suite: which database, and a fresh place on it for each test."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from perdure.backend import Backend
+from perdure.errors import PerdureError
+
+from .harness import Harness, Place, harness_for
+
+NOUNS = (
+    "schema",
+    "workers",
+    "submission",
+    "claims",
+    "steps",
+    "commit",
+    "death",
+    "recovery",
+    "timers",
+    "queries",
+    "processes",
+)
+
+_HARNESS = pytest.StashKey[Harness]()
+_WHERE = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the database."""
+    parser.addoption("--backend-url", help="The database whose backend is judged.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the nouns known as marks."""
+    for noun in NOUNS:
+        config.addinivalue_line("markers", f"{noun}: promises about {noun}.")
+    if url := config.getoption("--backend-url"):
+        config.stash[_HARNESS] = harness_for(url)
+        config.stash[_WHERE] = _where(config.stash[_HARNESS])
+
+
+def _where(harness: Harness) -> str:
+    try:
+        with closing(harness.fresh().open()) as backend:
+            return backend.where
+    except PerdureError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Clean up after the last test."""
+    if harness := config.stash.get(_HARNESS, None):
+        harness.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the noun that its module is named after."""
+    for item in items:
+        noun = item.path.stem.removeprefix("test_")
+        if noun in NOUNS:
+            item.add_marker(noun)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is judged."""
+    where = config.stash.get(_WHERE, None)
+    return [f"perdure conformance: {where}"] if where else []
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what stays behind in the database."""
+    harness = config.stash.get(_HARNESS, None)
+    if harness is not None and harness.left:
+        terminalreporter.write_line(
+            f"left behind: {len(harness.left)} namespaces named {harness.prefix}_…"
+        )
+
+
+@pytest.fixture(scope="session")
+def harness(pytestconfig: pytest.Config) -> Harness:
+    """What makes places on the database under test."""
+    harness = pytestconfig.stash.get(_HARNESS, None)
+    if harness is None:
+        raise pytest.UsageError("name the database: --backend-url=sqlite://")
+    return harness
+
+
+@pytest.fixture
+def ordered_claims(backend: Backend) -> None:
+    """For promises about the order of a queue."""
+    if not backend.capabilities.ordered_claims:
+        pytest.skip("ordered_claims: the queue is spread over ranges")
+
+
+@pytest.fixture
+def place(harness: Harness) -> Iterator[Place]:
+    """A place of the test's own, without tables."""
+    place = harness.fresh()
+    yield place
+    harness.dispose(place)
+
+
+@pytest.fixture
+def backend(place: Place) -> Iterator[Backend]:
+    """The backend under test, migrated and empty."""
+    with closing(place.open()) as backend:
+        backend.migrate()
+        yield backend
+
+
+@pytest.fixture
+def rival(place: Place, backend: Backend) -> Iterator[Backend]:
+    """A second backend, independent of the first, on the same data."""
+    assert backend.schema_version().current
+    with closing(place.open()) as rival:
+        yield rival

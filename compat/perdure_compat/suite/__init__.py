@@ -1,0 +1,1 @@
+"""The promises of the seam as tests, one module for each noun."""

@@ -1,0 +1,144 @@
+"""Short ways to make the records and situations that the tests begin with."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from zlib import crc32
+
+from perdure.backend import (
+    Backend,
+    Batch,
+    Claimed,
+    Committed,
+    Lane,
+    Recovery,
+    Submission,
+    Transition,
+    WorkerInfo,
+)
+from perdure.model import Status, StepRecord, Wait, WorkflowRecord
+
+T = TypeVar("T")
+
+LEASE = timedelta(minutes=5)
+BRIEF = timedelta(milliseconds=100)
+AT_ONCE = timedelta(0)
+LANE = Lane("default", "work")
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+PATIENT = Recovery(max_strikes=100, backoff=AT_ONCE)
+
+
+def _usual(changes: dict[str, Any], **usual: Any) -> dict[str, Any]:
+    """What a record has if a test does not say otherwise."""
+    return usual | changes
+
+
+def info(worker_id: str, **changes: Any) -> WorkerInfo:
+    """A worker that serves `LANE`."""
+    usual = _usual(
+        changes,
+        host="host",
+        pid=1,
+        code_version=None,
+        names=["work"],
+        queues=["default"],
+    )
+    return WorkerInfo(id=worker_id, **usual)
+
+
+def join(backend: Backend, *worker_ids: str, lease: timedelta = LEASE) -> None:
+    """Make workers known and alive."""
+    for worker_id in worker_ids:
+        assert backend.join(info(worker_id), lease=lease)
+
+
+def job(workflow_id: str, **changes: Any) -> Submission:
+    """A submission to `LANE`."""
+    usual = _usual(changes, name="work", input_json=json.dumps([workflow_id]))
+    return Submission(id=workflow_id, **usual)
+
+
+def submit(backend: Backend, *workflow_ids: str, **changes: Any) -> None:
+    """Submit workflows that are new."""
+    jobs = [job(workflow_id, **changes) for workflow_id in workflow_ids]
+    assert list(backend.submit(jobs)) == []
+
+
+def claim(backend: Backend, worker_id: str, *, limit: int = 1000) -> list[Claimed]:
+    """Claim from `LANE`."""
+    return list(backend.claim(worker_id, [LANE], limit=limit))
+
+
+def ids(records: Sequence[Claimed | Submission | WorkflowRecord]) -> list[str]:
+    """The ids of records, in their order."""
+    return [record.id for record in records]
+
+
+def own(backend: Backend, worker_id: str, *workflow_ids: str) -> None:
+    """Submit workflows and let a worker claim them; nothing else may be enqueued."""
+    submit(backend, *workflow_ids)
+    assert sorted(ids(claim(backend, worker_id))) == sorted(workflow_ids)
+
+
+def step(workflow_id: str, seq: int = 1, **changes: Any) -> StepRecord:
+    """A step that succeeded, with an output that tells it from every other."""
+    usual = _usual(
+        changes,
+        branch="",
+        name="charge",
+        kind="step",
+        status="success",
+        error_json=None,
+        error_message=None,
+        attempts=1,
+        started_at=WHEN,
+        completed_at=WHEN + timedelta(seconds=1),
+        epoch=1,
+    )
+    output = json.dumps([workflow_id, seq, usual["branch"], usual["epoch"]])
+    usual.setdefault("output_json", output)
+    return StepRecord(workflow_id=workflow_id, seq=seq, **usual)
+
+
+def wait(workflow_id: str, seq: int = 1, **changes: Any) -> Wait:
+    """A sleep that was reached."""
+    usual = _usual(changes, branch="", kind="sleep", due=WHEN, epoch=1)
+    return Wait(workflow_id=workflow_id, seq=seq, **usual)
+
+
+def end(workflow_id: str, status: Status = Status.SUCCESS, **changes: Any) -> Transition:
+    """The owner lets go; the status says how."""
+    usual = _usual(changes, epoch=1)
+    return Transition(workflow_id=workflow_id, status=status, **usual)
+
+
+def record(backend: Backend, worker_id: str, *steps: StepRecord) -> Committed:
+    """Commit steps and nothing else."""
+    return backend.commit(worker_id, Batch(steps=steps))
+
+
+def finish(backend: Backend, worker_id: str, *transitions: Transition) -> Committed:
+    """Commit transitions and nothing else."""
+    return backend.commit(worker_id, Batch(transitions=transitions))
+
+
+def get(backend: Backend, workflow_id: str) -> WorkflowRecord:
+    """One workflow that is there."""
+    (found,) = backend.load([workflow_id])
+    return found
+
+
+def steps_of(backend: Backend, workflow_id: str) -> list[StepRecord]:
+    """What is recorded of one workflow."""
+    return [step for history in backend.history([workflow_id]) for step in history.steps]
+
+
+def waits_of(backend: Backend, workflow_id: str) -> list[Wait]:
+    """The waits that one workflow reached."""
+    return [wait for history in backend.history([workflow_id]) for wait in history.waits]
+
+
+def scrambled(items: Sequence[T]) -> list[T]:
+    """The items in an order without a pattern, the same at each run."""
+    return [items[at] for at in sorted(range(len(items)), key=lambda at: crc32(b"%d" % at))]

@@ -1,0 +1,264 @@
+"""Claims: due work is handed out in order, to one worker at a time."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import product
+
+import pytest
+
+from perdure.backend import Backend, Claimed, Lane, Query
+from perdure.model import Status
+
+from .races import at_once, dealt, together
+from .records import (
+    LEASE,
+    WHEN,
+    claim,
+    end,
+    finish,
+    get,
+    ids,
+    job,
+    join,
+    own,
+    scrambled,
+    submit,
+)
+
+
+def test_a_claim_makes_a_workflow_running_and_the_claimer_s(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, "w", input_json='{"a" : 1}')
+    before = get(backend, "w")
+    (claimed,) = claim(backend, "a")
+    found = get(backend, "w")
+    assert (found.status, found.owner, found.epoch) == (Status.RUNNING, "a", 1)
+    assert found.started_at is not None
+    assert found.started_at >= before.created_at
+    assert claimed == Claimed(
+        id="w",
+        name="work",
+        queue="default",
+        input_json='{"a" : 1}',
+        epoch=1,
+        strikes=0,
+        created_at=before.created_at,
+    )
+
+
+def test_each_claim_raises_the_epoch_by_one(backend: Backend) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "w")
+    for epoch in range(2, 5):
+        finish(backend, "a", end("w", Status.ENQUEUED, epoch=epoch - 1))
+        assert [one.epoch for one in claim(backend, "a")] == [epoch]
+        assert get(backend, "w").epoch == epoch
+
+
+def test_the_first_start_of_a_workflow_is_kept(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    first = get(backend, "w").started_at
+    finish(backend, "a", end("w", Status.ENQUEUED))
+    claim(backend, "a")
+    assert get(backend, "w").started_at == first
+
+
+def _line(backend: Backend) -> tuple[list[Lane], list[str]]:
+    """Work in four lanes, with the ids in the order in which it is due."""
+    lanes = [Lane(queue, name) for queue, name in product(("q", "p"), ("n", "m"))]
+    times = [WHEN, WHEN + timedelta(microseconds=1000), WHEN + timedelta(days=1)]
+    places = scrambled(list(product((-1, 0, 5), times, ("B", "a", "é", "日"))))
+    jobs = [
+        job(
+            f"{text}{number}",
+            priority=priority,
+            run_at=at,
+            name=lanes[number % 4].name,
+            queue=lanes[number % 4].queue,
+        )
+        for number, (priority, at, text) in enumerate(places)
+    ]
+    backend.submit(jobs)
+    keys = {j.id: (j.priority, j.run_at or WHEN, j.id.encode()) for j in jobs}
+    return lanes, sorted(keys, key=lambda one: keys[one])
+
+
+@pytest.mark.usefixtures("ordered_claims")
+def test_claims_follow_priority_then_due_time_then_id_over_all_lanes(
+    backend: Backend,
+) -> None:
+    join(backend, "a")
+    lanes, order = _line(backend)
+    seen: list[str] = []
+    while claimed := backend.claim("a", lanes, limit=5):
+        seen += ids(claimed)
+    assert seen == order
+
+
+@pytest.mark.usefixtures("ordered_claims")
+def test_one_claim_answers_in_the_order_of_the_line(backend: Backend) -> None:
+    join(backend, "a")
+    lanes, order = _line(backend)
+    assert ids(backend.claim("a", lanes, limit=len(order))) == order
+
+
+def test_a_claim_takes_no_more_than_its_limit(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, *[f"w{n}" for n in range(10)])
+    assert [len(claim(backend, "a", limit=4)) for _ in range(4)] == [4, 4, 2, 0]
+
+
+def test_a_claim_with_room_for_all_leaves_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    every = [f"w{n}" for n in range(100)]
+    own(backend, "a", *every)
+    assert claim(backend, "a") == []
+
+
+def test_a_claim_leaves_other_lanes_alone(backend: Backend) -> None:
+    join(backend, "a")
+    wanted = [Lane("q1", "n1"), Lane("q2", "n2")]
+    pairs = list(product(("q1", "q2", "Q1"), ("n1", "n2", "N1")))
+    backend.submit([job(f"{q}-{n}", queue=q, name=n) for q, n in pairs])
+    others = [f"{q}-{n}" for q, n in pairs if Lane(q, n) not in wanted]
+    before = {one.id: one for one in backend.load(others)}
+    assert sorted(ids(backend.claim("a", wanted, limit=50))) == ["q1-n1", "q2-n2"]
+    assert {one.id: one for one in backend.load(others)} == before
+
+
+def test_a_full_lane_does_not_hide_an_urgent_one(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, *[f"w{n}" for n in range(50)], name="many")
+    submit(backend, "urgent", name="few", priority=-1)
+    lanes = [Lane("default", "many"), Lane("default", "few")]
+    assert "urgent" in ids(backend.claim("a", lanes, limit=1))
+
+
+def test_a_claim_may_ask_for_many_lanes(backend: Backend) -> None:
+    join(backend, "a")
+    lanes = [Lane(f"q{n % 7}", f"name{n}") for n in range(150)]
+    backend.submit([job(x.name, queue=x.queue, name=x.name) for x in lanes[::3]])
+    assert len(backend.claim("a", lanes, limit=200)) == 50
+
+
+def test_a_claim_of_no_lane_takes_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, "w")
+    assert list(backend.claim("a", [], limit=10)) == []
+    assert get(backend, "w").status is Status.ENQUEUED
+
+
+def test_an_empty_queue_gives_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    assert claim(backend, "a") == []
+
+
+def test_what_is_due_in_the_future_is_not_handed_out(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, "w", delay=timedelta(hours=1))
+    assert claim(backend, "a") == []
+    assert get(backend, "w").status is Status.DELAYED
+
+
+def test_what_runs_or_has_ended_is_not_handed_out(backend: Backend) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "runs", "ends", "fails", "parks")
+    finish(
+        backend,
+        "a",
+        end("ends"),
+        end("fails", Status.ERROR),
+        end("parks", Status.PARKED),
+    )
+    assert claim(backend, "b") == claim(backend, "a") == []
+
+
+def test_a_dead_worker_gets_none(backend: Backend) -> None:
+    join(backend, "a", "b")
+    submit(backend, "w")
+    before = get(backend, "w")
+    backend.leave("a")
+    assert claim(backend, "a") == []
+    assert get(backend, "w") == before
+
+
+def test_a_worker_that_never_joined_gets_none(backend: Backend) -> None:
+    submit(backend, "w")
+    assert claim(backend, "ghost") == []
+    assert get(backend, "w").owner is None
+
+
+def test_claimers_at_once_share_the_work_without_overlap(backend: Backend, rival: Backend) -> None:
+    names = [f"a{n}" for n in range(6)]
+    join(backend, *names)
+    every = [f"w{n}" for n in range(300)]
+    submit(backend, *every)
+    answers = together(_drain, dealt(names, backend, rival))
+    assert sorted(ids([one for some in answers for one in some])) == sorted(every)
+    owners = {one.id: name for name, some in zip(names, answers, strict=True) for one in some}
+    assert {one.id: one.owner for one in backend.load(every)} == owners
+
+
+def _drain(hand: tuple[Backend, str]) -> list[Claimed]:
+    """Claim until nothing is left."""
+    backend, name = hand
+    seen: list[Claimed] = []
+    while claimed := claim(backend, name, limit=7):
+        seen += claimed
+    return seen
+
+
+def test_two_claims_never_return_the_same_id_and_epoch(backend: Backend, rival: Backend) -> None:
+    names = [f"a{n}" for n in range(4)]
+    join(backend, *names)
+    every = [f"w{n}" for n in range(20)]
+    submit(backend, *every)
+    answers = together(_juggle, dealt(names, backend, rival))
+    pairs = [pair for some in answers for pair in some]
+    assert len(pairs) > len(every)
+    assert len(set(pairs)) == len(pairs)
+    assert sum(one.epoch for one in backend.load(every)) == len(pairs)
+
+
+def _juggle(hand: tuple[Backend, str]) -> list[tuple[str, int]]:
+    """Claim and release again and again."""
+    backend, name = hand
+    seen: list[tuple[str, int]] = []
+    for _ in range(15):
+        claimed = claim(backend, name, limit=5)
+        seen += [(one.id, one.epoch) for one in claimed]
+        _release(backend, name, claimed)
+    return seen
+
+
+def _release(backend: Backend, name: str, claimed: Sequence[Claimed]) -> None:
+    back = [end(one.id, Status.ENQUEUED, epoch=one.epoch) for one in claimed]
+    answer = finish(backend, name, *back)
+    assert list(answer.transitions) == [Status.ENQUEUED] * len(back)
+
+
+def test_who_leaves_while_claiming_owns_only_what_it_was_told(
+    backend: Backend, rival: Backend
+) -> None:
+    """And gets nothing any more once the leaving was answered."""
+    for turn in range(8):
+        name = f"a{turn}"
+        join(backend, name)
+        submit(backend, *[f"w{turn}-{n}" for n in range(300)])
+
+        def die(name: str = name, after: int = turn) -> list[str]:
+            for _ in range(after):
+                backend.heartbeat(name, lease=LEASE)
+            backend.leave(name)
+            return _owned_by(backend, name)
+
+        told, seen = at_once(partial(claim, rival, name, limit=300), die)
+        assert sorted(seen) == sorted(ids(told)) == sorted(_owned_by(backend, name))
+        assert claim(rival, name) == []
+
+
+def _owned_by(backend: Backend, name: str) -> list[str]:
+    found = backend.find(Query(statuses=[Status.RUNNING], limit=10_000))
+    return [one.id for one in found if one.owner == name]

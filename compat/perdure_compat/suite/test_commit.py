@@ -1,0 +1,357 @@
+"""Commit: one batch, all or nothing, guarded by worker, owner and epoch."""
+
+from itertools import cycle
+
+import pytest
+
+from perdure.backend import (
+    NOT_YOURS,
+    RECORDED,
+    AlreadyRecorded,
+    Backend,
+    Batch,
+    StepAnswer,
+    Transition,
+    TransitionAnswer,
+)
+from perdure.errors import BackendRefused
+from perdure.model import Status, StepRecord, Wait
+
+from .races import dealt, together
+from .records import (
+    LEASE,
+    PATIENT,
+    claim,
+    end,
+    finish,
+    get,
+    ids,
+    join,
+    own,
+    record,
+    scrambled,
+    step,
+    steps_of,
+    submit,
+    wait,
+    waits_of,
+)
+
+NOTHING = {"output_json": None, "error_message": None}
+OUTCOMES = (Status.SUCCESS, Status.ERROR, Status.PARKED, Status.ENQUEUED)
+
+
+def test_a_success_ends_a_workflow(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    answer = finish(backend, "a", end("w", output_json='{"a" : 1}'))
+    assert (answer.fenced, list(answer.transitions)) == (False, [Status.SUCCESS])
+    found = get(backend, "w")
+    assert (found.status, found.owner, found.epoch) == (Status.SUCCESS, None, 1)
+    assert (found.output_json, found.error_json) == ('{"a" : 1}', None)
+    assert found.completed_at is not None
+    assert found.completed_at >= found.created_at
+
+
+def test_an_error_ends_a_workflow(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    gone = end("w", Status.ERROR, error_json='{"b" : 2}', error_message="it's \\ gone")
+    assert list(finish(backend, "a", gone).transitions) == [Status.ERROR]
+    found = get(backend, "w")
+    assert (found.status, found.owner, found.output_json) == (Status.ERROR, None, None)
+    assert (found.error_json, found.error_message) == ('{"b" : 2}', "it's \\ gone")
+    assert found.completed_at is not None
+
+
+def test_a_parking_tells_why_and_ends_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    why = end("w", Status.PARKED, error_json="{}", error_message="the code changed")
+    assert list(finish(backend, "a", why).transitions) == [Status.PARKED]
+    found = get(backend, "w")
+    assert (found.status, found.owner) == (Status.PARKED, None)
+    assert (found.error_json, found.error_message) == ("{}", "the code changed")
+
+
+def test_a_release_puts_a_workflow_back_as_it_was(backend: Backend) -> None:
+    join(backend, "a", "b")
+    submit(backend, "w", priority=3, queue="default")
+    before = get(backend, "w")
+    claim(backend, "a")
+    assert list(finish(backend, "a", end("w", Status.ENQUEUED)).transitions) == [Status.ENQUEUED]
+    found = get(backend, "w")
+    assert (found.status, found.owner, found.completed_at) == (
+        Status.ENQUEUED,
+        None,
+        None,
+    )
+    assert (found.strikes, found.recoveries, found.priority) == (0, 0, 3)
+    assert (found.input_json, found.created_at) == (
+        before.input_json,
+        before.created_at,
+    )
+    assert [(one.id, one.epoch) for one in claim(backend, "b")] == [("w", 2)]
+
+
+def test_steps_may_share_a_batch_with_the_end_of_their_workflow(
+    backend: Backend,
+) -> None:
+    """And a repeat gives the same answers, though the owner is gone."""
+    join(backend, "a")
+    own(backend, "a", "w")
+    batch = Batch(steps=[step("w"), step("w", 3)], waits=[wait("w", 2)], transitions=[end("w")])
+    for _ in range(3):
+        answer = backend.commit("a", batch)
+        assert not answer.fenced
+        assert list(answer.steps) == [RECORDED, RECORDED]
+        assert list(answer.waits) == [RECORDED]
+        assert list(answer.transitions) == [Status.SUCCESS]
+    assert steps_of(backend, "w") == list(batch.steps)
+
+
+@pytest.mark.parametrize("status", OUTCOMES)
+def test_a_repeated_transition_answers_as_the_first_time(backend: Backend, status: Status) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    transition = end("w", status, error_message="first")
+    finish(backend, "a", transition)
+    before = get(backend, "w")
+    assert list(finish(backend, "a", transition).transitions) == [status]
+    assert get(backend, "w") == before
+
+
+@pytest.mark.parametrize("status", OUTCOMES)
+def test_what_has_ended_never_changes(backend: Backend, status: Status) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "w")
+    finish(backend, "a", end("w", output_json="1"))
+    before = get(backend, "w")
+    record(backend, "a", step("w"))
+    finish(backend, "a", end("w", status, output_json="2", error_message="no"))
+    for worker_id, epoch in (("a", 2), ("a", 0), ("b", 1), ("b", 2)):
+        answer = finish(backend, worker_id, end("w", status, epoch=epoch))
+        if epoch != 1:
+            assert list(answer.transitions) == [NOT_YOURS]
+    backend.reconcile("a", [])
+    backend.leave("a")
+    backend.reap([], margin=LEASE, recovery=PATIENT, limit=10)
+    backend.resume("w", epoch=1)
+    assert get(backend, "w") == before
+    assert steps_of(backend, "w") == []
+
+
+@pytest.mark.parametrize("status", OUTCOMES)
+def test_only_the_owner_moves_a_workflow(backend: Backend, status: Status) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "w")
+    before = get(backend, "w")
+    refused = [("b", 1), ("b", 2), ("a", 0), ("a", 2)]
+    for worker_id, epoch in refused:
+        answer = finish(backend, worker_id, end("w", status, epoch=epoch))
+        assert list(answer.transitions) == [NOT_YOURS]
+    assert list(finish(backend, "a", end("ghost", status)).transitions) == [NOT_YOURS]
+    assert get(backend, "w") == before
+
+
+@pytest.mark.parametrize("status", OUTCOMES)
+def test_an_old_epoch_moves_nothing_even_of_the_same_owner(
+    backend: Backend, status: Status
+) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    finish(backend, "a", end("w", Status.ENQUEUED))
+    claim(backend, "a")
+    before = get(backend, "w")
+    finish(backend, "a", end("w", status, epoch=1))
+    assert get(backend, "w") == before
+
+
+def test_a_dead_worker_records_nothing(backend: Backend) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "w")
+    before = get(backend, "w")
+    backend.leave("a")
+    answer = backend.commit(
+        "a", Batch(steps=[step("w")], waits=[wait("w", 2)], transitions=[end("w")])
+    )
+    assert answer.fenced
+    assert (list(answer.steps), list(answer.waits)) == ([NOT_YOURS], [NOT_YOURS])
+    assert list(answer.transitions) == [NOT_YOURS]
+    assert get(backend, "w") == before
+    assert (steps_of(backend, "w"), waits_of(backend, "w")) == ([], [])
+
+
+def test_a_dead_worker_learns_what_it_recorded_alive(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    batch = Batch(steps=[step("w")], transitions=[end("w")])
+    backend.commit("a", batch)
+    backend.leave("a")
+    answer = backend.commit("a", batch)
+    assert answer.fenced
+    assert list(answer.steps) == [RECORDED]
+    assert list(answer.transitions) == [Status.SUCCESS]
+
+
+def test_a_worker_that_never_joined_records_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    answer = backend.commit("ghost", Batch(steps=[step("w")], transitions=[end("w")]))
+    assert answer.fenced
+    assert list(answer.steps) == [NOT_YOURS]
+    assert (get(backend, "w").owner, steps_of(backend, "w")) == ("a", [])
+
+
+def test_an_empty_batch_tells_whether_the_worker_is_dead(backend: Backend) -> None:
+    join(backend, "a", "b")
+    backend.leave("b")
+    answer = backend.commit("a", Batch())
+    assert (answer.fenced, list(answer.steps), list(answer.transitions)) == (
+        False,
+        [],
+        [],
+    )
+    assert backend.commit("b", Batch()).fenced
+
+
+@pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
+@pytest.mark.parametrize("field", ["output_json", "error_message"])
+def test_a_batch_with_a_transition_that_is_refused_writes_nothing(
+    backend: Backend, field: str, poison: str
+) -> None:
+    """A value is refused with all of its batch, or comes back as it went in."""
+    join(backend, "a")
+    own(backend, "a", "v", "w")
+    transitions = [end("v"), end("w", Status.PARKED, **{field: poison})]
+    try:
+        backend.commit("a", Batch(steps=[step("v")], transitions=transitions))
+    except BackendRefused:
+        assert {one.status for one in backend.load(["v", "w"])} == {Status.RUNNING}
+        assert steps_of(backend, "v") == []
+    else:
+        found = get(backend, "w")
+        assert poison in (found.output_json, found.error_message)
+        assert steps_of(backend, "v") == [step("v")]
+
+
+def test_a_batch_may_be_as_large_as_the_backend_says(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    many = [step("w", seq) for seq in range(1, backend.capabilities.max_batch)]
+    answer = backend.commit("a", Batch(steps=scrambled(many), transitions=[end("w")]))
+    assert list(answer.steps) == [RECORDED] * len(many)
+    assert list(answer.transitions) == [Status.SUCCESS]
+    assert steps_of(backend, "w") == many
+
+
+def _a_world(backend: Backend) -> None:
+    """20 workflows each: a's at epoch 2 with a step, a's at epoch 1, b's."""
+    join(backend, "a", "b")
+    old = [f"old{n}" for n in range(20)]
+    own(backend, "a", *old)
+    record(backend, "a", *[step(one) for one in old])
+    finish(backend, "a", *[end(one, Status.ENQUEUED) for one in old])
+    assert sorted(ids(claim(backend, "a"))) == sorted(old)
+    own(backend, "a", *[f"mine{n}" for n in range(20)])
+    own(backend, "b", *[f"theirs{n}" for n in range(20)])
+
+
+def _outcome(status: Status, number: int) -> dict[str, str]:
+    """What a transition to this status says of its workflow."""
+    if status is Status.ENQUEUED:
+        return {}
+    field = "output_json" if status is Status.SUCCESS else "error_message"
+    return {field: f'"{number}"'}
+
+
+def _mixed() -> tuple[
+    list[tuple[StepRecord, StepAnswer]],
+    list[tuple[Wait, StepAnswer]],
+    list[tuple[Transition, TransitionAnswer]],
+]:
+    """300 operations of worker a, each with the answer that it must get."""
+    steps: list[tuple[StepRecord, StepAnswer]] = []
+    waits: list[tuple[Wait, StepAnswer]] = []
+    transitions: list[tuple[Transition, TransitionAnswer]] = []
+    for n, status in zip(range(20), cycle(OUTCOMES)):
+        old, mine, theirs, ghost = f"old{n}", f"mine{n}", f"theirs{n}", f"ghost{n}"
+        steps += [
+            (step(old, epoch=2), AlreadyRecorded(step(old))),
+            (step(old, 2, epoch=2), RECORDED),
+            (step(old, 3), NOT_YOURS),
+            (step(mine), RECORDED),
+            (step(mine, branch="1"), RECORDED),
+            (step(theirs), NOT_YOURS),
+            (step(ghost), NOT_YOURS),
+        ]
+        waits += [
+            (wait(mine, 3), RECORDED),
+            (wait(theirs, 3), NOT_YOURS),
+            (wait(old, 4), NOT_YOURS),
+        ]
+        transitions += [
+            (end(mine, status, **_outcome(status, n)), status),
+            (end(theirs), NOT_YOURS),
+            (end(ghost), NOT_YOURS),
+            (end(old, epoch=2), Status.SUCCESS),
+        ]
+    return scrambled(steps), scrambled(waits), scrambled(transitions)
+
+
+def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
+    _a_world(backend)
+    steps, waits, transitions = _mixed()
+    batch = Batch(
+        steps=[one for one, _ in steps],
+        waits=[one for one, _ in waits],
+        transitions=[one for one, _ in transitions],
+    )
+    for _ in range(2):
+        answer = backend.commit("a", batch)
+        assert list(answer.steps) == [expected for _, expected in steps]
+        assert list(answer.waits) == [expected for _, expected in waits]
+        assert list(answer.transitions) == [expected for _, expected in transitions]
+    for n, status in zip(range(20), cycle(OUTCOMES)):
+        found = get(backend, f"mine{n}")
+        told = {"output_json": found.output_json, "error_message": found.error_message}
+        assert found.status is status
+        assert told == NOTHING | _outcome(status, n)
+        assert steps_of(backend, f"old{n}") == [
+            step(f"old{n}"),
+            step(f"old{n}", 2, epoch=2),
+        ]
+        assert steps_of(backend, f"theirs{n}") == []
+
+
+def test_batches_at_once_do_not_stop_each_other(backend: Backend, rival: Backend) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", *[f"a{n}" for n in range(50)])
+    own(backend, "b", *[f"b{n}" for n in range(50)])
+
+    def all_of(hand: tuple[Backend, str]) -> list[TransitionAnswer]:
+        one, name = hand
+        answers: list[TransitionAnswer] = []
+        for n in range(0, 50, 5):
+            some = [f"{name}{m}" for m in range(n, n + 5)]
+            batch = Batch(steps=[step(w) for w in some], transitions=[end(w) for w in some])
+            answers += one.commit(name, batch).transitions
+        return answers
+
+    answers = together(all_of, [(backend, "a"), (rival, "b")])
+    assert answers == [[Status.SUCCESS] * 50] * 2
+
+
+def test_of_two_ends_at_once_exactly_one_counts(backend: Backend, rival: Backend) -> None:
+    join(backend, "a")
+    for turn in range(8):
+        own(backend, "a", f"w{turn}")
+        given = [end(f"w{turn}", output_json=f"[{n}]") for n in range(4)]
+        answers = together(
+            lambda hand: list(finish(hand[0], "a", hand[1]).transitions),
+            dealt(given, backend, rival),
+        )
+        assert answers == [[Status.SUCCESS]] * 4
+        first = get(backend, f"w{turn}")
+        assert first.output_json in [one.output_json for one in given]
+        assert get(rival, f"w{turn}") == first

@@ -1,0 +1,196 @@
+"""Submission: any number of submissions of an id start one workflow, as it was given."""
+
+from datetime import timedelta
+
+import pytest
+
+from perdure.backend import Backend, Existing
+from perdure.errors import BackendRefused
+from perdure.model import Attributes, Status
+
+from .races import dealt, together
+from .records import WHEN, end, finish, get, ids, job, join, own, scrambled, submit
+from .texts import IDS, JSON_TEXTS, TEXTS, labelled
+
+SOON = timedelta(seconds=10)
+
+
+def test_a_submission_is_enqueued_and_belongs_to_nobody(backend: Backend) -> None:
+    submit(backend, "w")
+    found = get(backend, "w")
+    assert found.status is Status.ENQUEUED
+    assert (found.owner, found.epoch, found.recoveries, found.strikes) == (
+        None,
+        0,
+        0,
+        0,
+    )
+    assert (found.output_json, found.error_json, found.error_message) == (
+        None,
+        None,
+        None,
+    )
+    assert (found.parent_id, found.started_at, found.completed_at) == (None, None, None)
+    assert (found.queue, found.priority, found.code_version) == ("default", 0, None)
+    assert found.attributes == {}
+    assert abs(found.run_at - found.created_at) < SOON
+
+
+def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None:
+    submit(backend, "w")
+    before = get(backend, "w")
+    other = job("w", name="other", input_json="[2]", priority=7, queue="q")
+    assert list(backend.submit([other])) == [Existing(id="w", name="work", input_json='["w"]')]
+    assert get(backend, "w") == before
+
+
+def test_a_repeat_after_a_lost_answer_tells_the_caller_s_own(backend: Backend) -> None:
+    jobs = [job("a"), job("b", input_json=' {"spaced" : 1} ')]
+    assert list(backend.submit(jobs)) == []
+    assert {one.id: one.input_json for one in backend.submit(jobs)} == {
+        "a": '["a"]',
+        "b": ' {"spaced" : 1} ',
+    }
+
+
+def test_a_workflow_that_has_ended_still_holds_its_id(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    finish(backend, "a", end("w"))
+    assert [one.id for one in backend.submit([job("w")])] == ["w"]
+    assert get(backend, "w").status is Status.SUCCESS
+
+
+def test_the_new_ones_among_the_old_are_written(backend: Backend) -> None:
+    submit(backend, "b", "d")
+    batch = [job(one, input_json="[1]") for one in ("a", "b", "c", "d", "e")]
+    assert sorted(one.id for one in backend.submit(batch)) == ["b", "d"]
+    found = {one.id: one.input_json for one in backend.load(["a", "b", "c", "d", "e"])}
+    assert found == {"a": "[1]", "b": '["b"]', "c": "[1]", "d": '["d"]', "e": "[1]"}
+
+
+def test_nothing_to_submit_is_no_error(backend: Backend) -> None:
+    assert list(backend.submit([])) == []
+
+
+@pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
+@pytest.mark.parametrize("field", ["id", "name", "input_json"])
+def test_a_batch_that_is_refused_leaves_nothing(backend: Backend, field: str, poison: str) -> None:
+    """A value is refused with all of its batch, or comes back as it went in."""
+    bad = {"id": "bad", "name": "work", "input_json": "[]"} | {field: poison}
+    try:
+        backend.submit([job("good"), job(bad.pop("id"), **bad), job("well")])
+    except BackendRefused:
+        assert list(backend.load(["good", "well"])) == []
+    else:
+        assert len(backend.load(["good", "well"])) == 2
+        found = get(backend, poison if field == "id" else "bad")
+        assert poison in (found.id, found.name, found.input_json)
+
+
+def test_a_delay_is_counted_from_the_database_s_now(backend: Backend) -> None:
+    submit(backend, "w", delay=timedelta(hours=3))
+    found = get(backend, "w")
+    assert found.status is Status.DELAYED
+    assert abs(found.run_at - found.created_at - timedelta(hours=3)) < SOON
+
+
+def test_a_time_in_the_future_delays(backend: Backend) -> None:
+    due = WHEN + timedelta(days=10_000)
+    submit(backend, "w", run_at=due)
+    assert (get(backend, "w").status, get(backend, "w").run_at) == (Status.DELAYED, due)
+
+
+def test_a_time_in_the_past_enqueues(backend: Backend) -> None:
+    submit(backend, "w", run_at=WHEN)
+    assert (get(backend, "w").status, get(backend, "w").run_at) == (
+        Status.ENQUEUED,
+        WHEN,
+    )
+
+
+@pytest.mark.parametrize("delay", [timedelta(0), timedelta(seconds=-5)], ids=str)
+def test_no_delay_enqueues(backend: Backend, delay: timedelta) -> None:
+    submit(backend, "w", delay=delay)
+    assert get(backend, "w").status is Status.ENQUEUED
+
+
+@pytest.mark.parametrize("text", labelled(IDS))
+def test_ids_come_back_as_they_went_in(backend: Backend, text: str) -> None:
+    submit(backend, text, name=text, queue=text)
+    found = get(backend, text)
+    assert (found.id, found.name, found.queue) == (text, text, text)
+    assert [one.id for one in backend.submit([job(text)])] == [text]
+
+
+def test_ids_compare_byte_by_byte(backend: Backend) -> None:
+    alike = ["a", "A", "a ", " a", "é", "e\u0301", "\u0131", "i", "ß", "ss"]
+    submit(backend, *alike)
+    assert sorted(ids(backend.load(alike))) == sorted(alike)
+
+
+@pytest.mark.parametrize("text", labelled(JSON_TEXTS))
+def test_an_input_comes_back_as_it_went_in(backend: Backend, text: str) -> None:
+    submit(backend, "w", input_json=text)
+    assert get(backend, "w").input_json == text
+    assert [one.input_json for one in backend.submit([job("w")])] == [text]
+
+
+@pytest.mark.parametrize("text", labelled(TEXTS))
+def test_texts_come_back_as_they_went_in(backend: Backend, text: str) -> None:
+    attributes: Attributes = {"text": text, f"k{text[:100]}": "v"}
+    submit(backend, "w", code_version=text, attributes=attributes)
+    found = get(backend, "w")
+    assert found.code_version == text
+    assert found.attributes == attributes
+
+
+def test_attributes_keep_their_types(backend: Backend) -> None:
+    attributes: Attributes = {
+        "text": "1",
+        "whole": 1,
+        "large": 2**53 + 1,
+        "broken": 1.0,
+        "small": -0.1,
+        "yes": True,
+        "no": False,
+        "none": "",
+    }
+    submit(backend, "w", attributes=attributes)
+    found = get(backend, "w").attributes
+    assert found == attributes
+    assert {key: type(one) for key, one in found.items()} == {
+        key: type(one) for key, one in attributes.items()
+    }
+
+
+def test_as_many_as_a_batch_may_carry_go_at_once(backend: Backend) -> None:
+    many = [f"w{n}" for n in range(backend.capabilities.max_batch)]
+    submit(backend, *scrambled(many))
+    assert sorted(ids(backend.load(many))) == sorted(many)
+    assert len(backend.submit([job(one) for one in many])) == len(many)
+
+
+def test_submitters_of_one_id_agree_who_was_first(backend: Backend, rival: Backend) -> None:
+    for turn in range(5):
+        jobs = [job(f"w{turn}", input_json=f"[{n}]") for n in range(6)]
+        answers = together(
+            lambda hand: list(hand[0].submit([hand[1]])), dealt(jobs, backend, rival)
+        )
+        won = [j for j, told in zip(jobs, answers, strict=True) if not told]
+        assert len(won) == 1
+        assert {one.input_json for told in answers for one in told} == {won[0].input_json}
+        assert get(backend, f"w{turn}").input_json == won[0].input_json
+
+
+def test_overlapping_batches_in_any_order_write_each_id_once(
+    backend: Backend, rival: Backend
+) -> None:
+    every = [f"w{n}" for n in range(200)]
+    orders = [every, every[::-1], scrambled(every), scrambled(every)[::-1]]
+    told = together(
+        lambda hand: len(hand[0].submit([job(one) for one in hand[1]])),
+        dealt(orders, backend, rival),
+    )
+    assert sum(len(every) - existed for existed in told) == len(every)
+    assert len(backend.load(every)) == len(every)

@@ -1,0 +1,23 @@
+from datetime import timedelta
+
+import perdure
+
+
+@perdure.step(retries=perdure.Retry(attempts=5))
+def charge(order: str, cents: int) -> str:
+    print("charging", order)
+    return f"payment-for-{order}"
+
+
+@perdure.workflow
+def checkout(order: str, cents: int) -> str:
+    payment = charge(order, cents)  # recorded once
+    perdure.sleep(timedelta(seconds=20))  # press Ctrl-C here, then start again
+    return f"{order} shipped, {payment}"
+
+
+engine = perdure.Engine("sqlite:///shop.db")  # or postgresql://…, cockroachdb://…
+
+if __name__ == "__main__":
+    with engine, engine.worker():
+        print(engine.start(checkout, "order-42", 4200, id="order-42").result())

@@ -1,0 +1,54 @@
+"""`perdure start`: write a workflow down by its name."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+
+import typer
+
+from perdure.handle import Handle
+
+from .opening import opened, option_for
+from .options import Attribute, DatabaseUrl, Delay, Json, attributes, json_argument
+from .output import note, say, say_json
+
+
+def start(
+    name: Annotated[str, typer.Argument(help="The workflow's name.")],
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(help="Its arguments, each as JSON: 42 '\"text\"' '[1, 2]' null."),
+    ] = None,
+    *,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", help="The idempotency key: the same id starts nothing twice."),
+    ] = None,
+    queue: Annotated[str | None, typer.Option(help="Where it stands in line.")] = None,
+    priority: Annotated[int | None, typer.Option(help="The lowest comes first.")] = None,
+    delay: Delay = None,
+    attribute: Attribute = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Start a workflow by name and print its id.
+
+    Some worker must have served that name before, so that a typo is an error.
+    """
+    arguments = [json_argument(text) for text in args or ()]
+    chosen = attributes(attribute)
+    with opened(database_url) as engine:
+        # By name an engine takes all options, though its types tell of two.
+        begin = cast("Callable[..., Handle[Any]]", engine.start)
+        handle = begin(
+            name, *arguments, id=id, queue=queue, priority=priority, delay=delay, attributes=chosen
+        )
+    _tell(handle, name, engine.url, as_json=as_json)
+
+
+def _tell(handle: Handle[Any], name: str, url: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"id": handle.id, "name": name, "created": handle.created})
+        return
+    say(handle.id)
+    state = "started" if handle.created else "was started before: nothing was added"
+    note(f"{state}; perdure result{option_for(url)} {handle.id}  waits for its end")
