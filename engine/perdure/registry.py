@@ -59,7 +59,10 @@ def _file(definition: WorkflowDefinition) -> str:
 
 def advice(name: str) -> str:
     """The command that would serve a workflow of that name."""
-    known = IMPORTED.get(name)
+    try:
+        known = IMPORTED.get(name)
+    except DefinitionError:
+        known = None
     return f"perdure worker {known.fn.__module__ if known else 'MODULE'}"
 
 
@@ -88,10 +91,12 @@ class Serving:
         Raises:
             DefinitionError: two files define its name.
         """
-        if self.listed is None:
+        if self.listed is not None:
+            return
+        if definition.local:
+            self._own.add(definition)
+        else:
             IMPORTED.get(definition.name)
-            if definition.local:
-                self._own.add(definition)
 
     def all(self) -> tuple[WorkflowDefinition, ...]:
         """Every definition that is served now.

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from perdure.errors import (
     BackendUnavailable,
+    PerdureError,
     SchemaError,
     WaitTimeout,
     WorkflowConflict,
@@ -26,6 +27,10 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class SaidNo(PerdureError):
+    """A command ran, and what it was to show is not so."""
+
+
 MEANINGS = {
     Exit.OK: "done",
     Exit.NO: "no: a workflow failed, tables are not current, a step was lost",
@@ -43,6 +48,7 @@ _BY_CLASS: tuple[tuple[tuple[type[Exception], ...], Exit], ...] = (
     ((SchemaError,), Exit.SCHEMA),
     ((WorkflowNotFound, WorkflowFinished, WorkflowConflict), Exit.WORKFLOW),
     ((WaitTimeout,), Exit.TIMEOUT),
+    ((SaidNo,), Exit.NO),
 )
 
 

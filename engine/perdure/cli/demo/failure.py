@@ -1,9 +1,9 @@
 """What ends the demo early."""
 
-from perdure.errors import PerdureError
+from perdure.cli.exits import SaidNo
 
 
-class DemoFailed(PerdureError):
+class DemoFailed(SaidNo):
     """The demo could not be played to its end, so that it proves nothing."""
 
     code = "demo"

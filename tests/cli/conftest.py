@@ -1,0 +1,35 @@
+"""The command line in a folder of its own, with nothing configured from outside."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .terminal import SHOP, Perdure
+
+
+@pytest.fixture
+def perdure(tmp_path: Path) -> Perdure:
+    """The command line in an empty folder."""
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key != "DATABASE_URL" and not key.startswith(("PERDURE_", "COVERAGE_"))
+    }
+    return Perdure(tmp_path, environment | {"TMPDIR": str(_temporary(tmp_path))})
+
+
+@pytest.fixture
+def shop(perdure: Perdure) -> Perdure:
+    """The same, with a module `shop` and a database `shop.db` that is configured."""
+    perdure.write("shop.py", SHOP)
+    perdure.write("pyproject.toml", '[tool.perdure]\nurl = "sqlite:///shop.db"\n')
+    assert perdure("migrate").code == 0
+    return perdure
+
+
+def _temporary(folder: Path) -> Path:
+    # Beside the working folder, so that a test sees what a command leaves behind.
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    return temporary

@@ -1,0 +1,73 @@
+"""The README: its example is the file that runs, its commands are what CI runs."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .terminal import PATIENCE, Perdure, eventually
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOP = ROOT / "docs" / "examples" / "shop.py"
+
+
+def test_the_example_is_the_file_in_docs() -> None:
+    [block] = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    assert block == SHOP.read_text(encoding="utf-8")
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    [command] = re.findall(r"^python3 -m venv .*pytest$", README, flags=re.MULTILINE)
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert command in script.splitlines()
+
+
+def test_the_example_survives_ctrl_c_and_a_kill(perdure: Perdure) -> None:
+    shutil.copy(SHOP, perdure.folder)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        assert _begun_and_stopped(perdure, number) == (number is signal.SIGINT)
+    done = subprocess.run(
+        [sys.executable, "shop.py"],
+        cwd=perdure.folder,
+        env=perdure.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout == "order-42 shipped, payment-for-order-42\n"
+    names = [step["name"] for step in _shown(perdure)["steps"]]
+    assert names == ["charge", "sleep"]
+
+
+def _begun_and_stopped(perdure: Perdure, number: signal.Signals) -> bool:
+    """Run the example into its sleep and stop it there; whether it charged."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "shop.py"],
+        cwd=perdure.folder,
+        env=perdure.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            eventually(lambda: _sleeping(_shown(perdure)))
+        finally:
+            process.send_signal(number)
+        out, _ = process.communicate(timeout=PATIENCE)
+    return out.count("charging order-42") == 1
+
+
+def _sleeping(shown: dict[str, Any]) -> bool:
+    return shown.get("status") == "running" and bool(shown["waits"])
+
+
+def _shown(perdure: Perdure) -> dict[str, Any]:
+    if not (perdure.folder / "shop.db").exists():
+        return {}
+    shown: dict[str, Any] = perdure("show", "order-42", "-d", "sqlite:///shop.db", "--json").json
+    return shown

