@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from perdure.backend import NOT_YOURS, RECORDED, Batch, Peer
+from perdure.errors import BackendUnavailable
 from perdure.model import Status
 from perdure_backends.postgres import PostgresBackend
 from perdure_backends.sql import workers
@@ -220,3 +221,14 @@ def test_workers_dead_for_a_day_are_forgotten_unless_they_own_something(
     postgres.reap([], margin=AT_ONCE, recovery=PATIENT, limit=0)
     left = psql.execute("SELECT worker_id FROM workers ORDER BY 1").fetchall()
     assert left == [("a",), ("c",)]
+
+
+def test_a_heartbeat_that_hangs_is_given_up_while_the_lease_still_holds(
+    postgres: PostgresBackend, stranger: Psql
+) -> None:
+    join(postgres, "a")
+    stranger.execute(_STRONG)
+    with pytest.raises(BackendUnavailable, match="statement timeout"):
+        postgres.heartbeat("a", lease=timedelta(seconds=2))
+    stranger.rollback()
+    assert postgres.heartbeat("a", lease=timedelta(seconds=2))

@@ -8,7 +8,7 @@ import perdure
 
 from .fleet import Fleet
 from .ledger import Ledger
-from .program import asleeper, chain, fan, late, nap, poison, relay, sleeper
+from .program import chain, fan, late, nap, poison, relay
 from .shapes import check_all
 
 
@@ -38,21 +38,3 @@ def test_a_workflow_that_kills_its_workers_is_parked_and_the_others_are_not(
     runs = ledger.runs_by_key()
     assert len(runs[culprit.id, "", 1]) == 1
     assert len(runs[culprit.id, "", 2]) == 4
-
-
-def test_workflows_that_sleep_through_crashes_are_not_suspected(
-    sleepless: Fleet, ledger: Ledger, engine: perdure.Engine
-) -> None:
-    calls = [workflow.bind(60.0) for workflow in (sleeper, asleeper) for _ in range(3)]
-    ids = {handle.id for handle in engine.start_many(calls)}
-    for death in range(4):
-        (worker,) = sleepless.begin()
-        epochs = {death + 1}
-        sleepless.until(lambda: _asleep(ledger, ids, epochs), f"all sleep after {death} deaths")
-        worker.kill()
-    sleepless.begin()
-    sleepless.until(lambda: _asleep(ledger, ids, {5}), "all sleep at last")
-
-    found = ledger.workflows(ids).values()
-    assert {w.recoveries for w in found} == {4}
-    assert max(w.strikes for w in found) <= 1

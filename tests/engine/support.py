@@ -25,6 +25,14 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
+@contextmanager
+def at_once(seconds: float = 10.0) -> Generator[None, None, None]:
+    """What is inside waits neither for a grace nor for a sleep."""
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
 def engine_of(url: str, *workflows: perdure.Workflow[..., Any], **options: Any) -> perdure.Engine:
     """An engine that knows these workflows only."""
     return perdure.Engine(url, workflows=workflows, migrate=True, **options)

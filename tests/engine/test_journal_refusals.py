@@ -158,3 +158,28 @@ def test_a_workflow_that_catches_everything_ends_when_its_step_is_refused(
             handle.result(timeout=WITHIN)
         assert handle.steps() == []
     assert seen == []
+
+
+def test_nothing_that_builds_on_a_refused_record_is_written(
+    sqlite_url: str, faulty: Faults
+) -> None:
+    done = threading.Event()
+
+    @perdure.workflow
+    async def hasty() -> str:
+        for _ in range(3):
+            perdure.now()  # recorded, and not waited for
+        done.set()
+        return "built on sand"
+
+    refusal = Refusal(lambda batch: any(step.seq == 2 for step in batch.steps))
+    faulty.replace("commit", refusal)
+    with serving(sqlite_url, plug, hasty) as engine:
+        engine.start(plug)
+        handle = engine.start(hasty)
+        assert done.wait(WITHIN.total_seconds())
+        refusal.may_begin.set()
+        with pytest.raises(perdure.BackendRefused, match="poison"):
+            handle.result(timeout=WITHIN)
+        assert [step.seq for step in handle.steps()] == [1]
+        assert engine.start(plug).result(timeout=WITHIN) is None

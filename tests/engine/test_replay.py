@@ -12,7 +12,7 @@ import pytest
 
 import perdure
 
-from .support import AT_ONCE, WITHIN, Door, engine_of, serving, until
+from .support import AT_ONCE, WITHIN, Door, at_once, engine_of, serving, until
 
 HOUR = timedelta(hours=1)
 
@@ -36,7 +36,7 @@ def test_a_drain_releases_a_sleeping_workflow_at_once(sqlite_url: str) -> None:
         return [before, note("after")]
 
     with engine_of(sqlite_url, sleeping) as engine:
-        with engine.worker():
+        with at_once(), engine.worker():
             handle = engine.start(sleeping)
             until(lambda: waits(sqlite_url))
         assert handle.status() is perdure.Status.ENQUEUED
@@ -78,7 +78,7 @@ def test_a_drain_releases_a_sleeping_async_workflow_at_once(sqlite_url: str) -> 
             unwound.append("finally")
 
     with engine_of(sqlite_url, sleeping) as engine:
-        with engine.worker():
+        with at_once(), engine.worker():
             handle = engine.start(sleeping)
             until(lambda: len(waits(sqlite_url)) == 2)
         assert handle.status() is perdure.Status.ENQUEUED

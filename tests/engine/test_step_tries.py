@@ -13,7 +13,7 @@ import pytest
 
 import perdure
 
-from .support import AT_ONCE, WITHIN, Door, engine_of, ran, serving, until
+from .support import AT_ONCE, WITHIN, Door, at_once, engine_of, ran, serving, until
 
 NOW = timedelta(0)
 
@@ -176,7 +176,7 @@ def test_a_drain_does_not_wait_for_the_next_try(sqlite_url: str, colour: str) ->
         return await attempt.acall()
 
     with engine_of(sqlite_url, outer, aouter) as engine:
-        with engine.worker():
+        with at_once(), engine.worker():
             handle = engine.start(outer if colour == "sync" else aouter)
             until(lambda: bodies["attempt"])
         assert handle.status() is perdure.Status.ENQUEUED

@@ -1,7 +1,8 @@
 """The backend for PostgreSQL."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,10 @@ from perdure_backends.sql.session import Session
 from .dialect import POSTGRES
 
 _OLDEST = 130_000
+_PATIENCE = 1 / 8
+"""How much of a lease one heartbeat may take: half of the usual time between two."""
+_SHORTEST = 250
+"""Milliseconds that it may take however short the lease."""
 
 
 class PostgresBackend(ServerBackend):
@@ -21,6 +26,12 @@ class PostgresBackend(ServerBackend):
     Tables live in the schema `namespace`. Nothing depends on the state of a
     session, so a pooler in transaction mode may stand in between.
     """
+
+    # A process that is stopped in between must not hold its locks for ever.
+    _limits = (
+        "SELECT set_config('idle_in_transaction_session_timeout', '10s', true), "
+        "set_config('statement_timeout', '60s', true)"
+    )
 
     def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:
         super().__init__(POSTGRES, url, namespace=namespace, check_server=check_server)
@@ -35,6 +46,15 @@ class PostgresBackend(ServerBackend):
             raise ConfigurationError(
                 f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
             )
+
+    def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        # A heartbeat that hangs must be known for missed while the lease still holds.
+        limit = f"{max(_SHORTEST, int(parameters['lease'] * _PATIENCE * 1000))}ms"
+        with self._transaction(session):
+            session.execute(
+                "SELECT set_config('statement_timeout', %(limit)s, true)", {"limit": limit}
+            )
+            return super()._beat(session, parameters)
 
     @contextmanager
     def _migrating(self, session: Session) -> Generator[None, None, None]:

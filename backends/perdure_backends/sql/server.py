@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
-from perdure.errors import ConfigurationError
+from perdure.errors import BackendRefused, ConfigurationError
 
 from . import wire
 from .backend import SqlBackend
@@ -92,6 +92,9 @@ class ServerBackend(SqlBackend):
                 # Gone with the transaction, so a pooler may hand the session on.
                 session.execute(self._limits)
             yield
+            if wire.aborted(session.connection):
+                # Its COMMIT would report success and be a rollback.
+                raise BackendRefused(f"{self._where}: a statement failed and nobody noticed")
 
 
 def _expected(url: str, dialect: Dialect) -> URL:

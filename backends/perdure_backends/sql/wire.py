@@ -85,6 +85,13 @@ def parameter(connection: Connection, name: str) -> str | None:
     return value
 
 
+def aborted(connection: Connection) -> bool:
+    """Whether the transaction under way can only be rolled back."""
+    driver: Any = connection.connection.driver_connection
+    state: str = driver.info.transaction_status.name
+    return state == "INERROR"
+
+
 def server_version(connection: Connection) -> int:
     """PostgreSQL's version as a number: 130004 is 13.4."""
     driver: Any = connection.connection.driver_connection
