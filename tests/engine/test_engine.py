@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 import perdure
+from perdure.backend import Backend
+from perdure.url import open_backend
 
 from .support import WITHIN, Door, engine_of, serving, until
 
@@ -242,6 +244,29 @@ def test_blocking_verbs_are_the_users_business_in_a_loop_of_the_users(sqlite_url
             return engine.start(greet, "ada").result(timeout=WITHIN)
 
     assert asyncio.run(main()) == "hello ada"
+
+
+def test_no_async_twin_opens_the_engine_in_the_users_thread(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_in: list[int] = []
+
+    def spy(url: str, *, namespace: str) -> Backend:
+        opened_in.append(threading.get_ident())
+        return open_backend(url, namespace=namespace)
+
+    monkeypatch.setattr("perdure.connection.open_backend", spy)
+
+    async def main() -> None:
+        for verb in ("aresult", "astatus", "asteps", "aresume"):
+            engine = engine_of(sqlite_url)
+            with pytest.raises(perdure.WorkflowNotFound):
+                await getattr(engine.handle("nobody"), verb)()
+            engine.close()
+
+    asyncio.run(main())
+    assert len(opened_in) == 4
+    assert threading.get_ident() not in opened_in
 
 
 def test_waiting_that_is_cancelled_leaves_nothing_behind(sqlite_url: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 import perdure
@@ -158,6 +159,29 @@ def test_a_workflow_that_catches_everything_ends_when_its_step_is_refused(
             handle.result(timeout=WITHIN)
         assert handle.steps() == []
     assert seen == []
+
+
+def test_an_answer_counts_by_what_it_says_and_not_by_who_made_it(
+    sqlite_url: str, faulty: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    def strange(real: Any, worker_id: str, batch: Batch) -> Committed:
+        answer: Committed = real(worker_id, batch)
+        fresh = [attrs.evolve(said) for said in answer.steps]
+        assert all(new is not old for new, old in zip(fresh, answer.steps, strict=True))
+        return attrs.evolve(answer, steps=fresh)
+
+    @perdure.step
+    def work() -> str:
+        return "done"
+
+    @perdure.workflow
+    def outer() -> str:
+        return work() + work()
+
+    faulty.replace("commit", strange)
+    with serving(sqlite_url, outer) as engine:
+        assert engine.start(outer).result(timeout=WITHIN) == "donedone"
+    assert caplog.records == []
 
 
 def test_nothing_that_builds_on_a_refused_record_is_written(
