@@ -82,6 +82,9 @@ class Host(Protocol):
     def ended(self, attempt: "Attempt") -> None:
         """The attempt has ended without any transition to write."""
 
+    def rests(self, attempt: "Attempt") -> None:
+        """Nothing of the attempt runs but a long wait."""
+
 
 @attrs.define(eq=False)
 class Branch:
@@ -159,6 +162,10 @@ class Attempt:
     """The last flush that carries a record of this workflow; set by the recorder."""
     bodies: int = 0
     """How many step bodies run now."""
+    beside: int = 0
+    """How many submitted steps have not ended."""
+    until: datetime | None = None
+    """If it ended by being suspended: when it is due again."""
     task: "asyncio.Task[None] | None" = None
     """The root task of an async workflow while its code runs."""
     tasks: "set[asyncio.Task[Any]]" = attrs.field(factory=set["asyncio.Task[Any]"])
@@ -196,6 +203,17 @@ class Attempt:
         with self._lock:
             self.bodies += by
 
+    def count_beside(self, by: int) -> None:
+        """A submitted step comes (+1) or has ended (-1)."""
+        with self._lock:
+            self.beside += by
+
+    def alone(self) -> bool:
+        """Whether the code that asks is all that runs of this workflow."""
+        if self.definition.is_async:
+            return not self.tasks and asyncio.current_task() is self.task
+        return self.beside == 0
+
     def may_begin(self) -> bool:
         """Whether a body may begin now; False means: not yet, the lease is in doubt.
 
@@ -222,23 +240,56 @@ class Attempt:
 
     # ------------------------------------------------------------------- ends
 
-    def finish(self, status: Status, **outcome: str | None) -> None:
+    def finish(
+        self,
+        status: Status,
+        *,
+        output_json: str | None = None,
+        failure: Failure | None = None,
+        until: datetime | None = None,
+    ) -> None:
         """End with what is to be written; the first end counts."""
         if self._end():
-            transition = Transition(workflow_id=self.id, epoch=self.epoch, status=status, **outcome)
-            self.host.recorder.finish(self, transition)
+            self.until = until
+            self.host.recorder.finish(self, self._ending(status, output_json, failure, until))
+
+    def _ending(
+        self,
+        status: Status,
+        output_json: str | None,
+        failure: Failure | None,
+        until: datetime | None,
+    ) -> Transition:
+        return Transition(
+            workflow_id=self.id,
+            epoch=self.epoch,
+            status=status,
+            output_json=output_json,
+            error_json=failure.dump() if failure else None,
+            error_message=failure.message if failure else None,
+            run_at=until,
+        )
 
     def fail(self, error: BaseException) -> None:
         """End with an error."""
-        self._finish_with(Status.ERROR, error)
+        self.finish(Status.ERROR, failure=Failure.of(error))
 
     def park(self, error: BaseException) -> None:
         """End, set aside for a person."""
-        self._finish_with(Status.PARKED, error)
+        self.finish(Status.PARKED, failure=Failure.of(error))
 
     def release(self) -> None:
         """End, back to the queue: another attempt goes on from the last record."""
         self.finish(Status.ENQUEUED)
+
+    def suspend(self, until: datetime) -> None:
+        """End, out of memory until then: another attempt goes on.
+
+        Raises:
+            Abandoned: always.
+        """
+        self.finish(Status.WAITING, until=until)
+        raise Abandoned
 
     def lose(self) -> None:
         """End without a word: the workflow is no longer this worker's."""
@@ -247,20 +298,9 @@ class Attempt:
 
     def spoil(self, error: BaseException) -> None:
         """End with an error, even if another end is on its way: it builds on a lost record."""
-        failure = Failure.of(error)
-        self.spoilt = Transition(
-            workflow_id=self.id,
-            epoch=self.epoch,
-            status=Status.ERROR,
-            error_json=failure.dump(),
-            error_message=failure.message,
-        )
+        self.spoilt = self._ending(Status.ERROR, None, Failure.of(error), None)
         self._end()
         self.host.recorder.finish(self, self.spoilt)
-
-    def _finish_with(self, status: Status, error: BaseException) -> None:
-        failure = Failure.of(error)
-        self.finish(status, error_json=failure.dump(), error_message=failure.message)
 
     def _end(self) -> bool:
         with self._lock:

@@ -30,8 +30,8 @@ Rules for every verb:
 States of a workflow and who may move it:
 
     delayed ──wake──► enqueued ──claim──► running ──commit──► success | error
-                         ▲                   │                  | parked | enqueued
-                         └──reap, reconcile──┘
+                      ▲      ▲               │               | parked | enqueued
+    waiting ──wake────┘      └reap, reconcile┘               | waiting
     parked ──resume──► enqueued
 
 A workflow leaves a live owner only through that owner's own `commit` (or its own
@@ -251,7 +251,7 @@ class Backend(ABC):
 
     @abstractmethod
     def wake(self, *, limit: int) -> int:
-        """Enqueue up to `limit` delayed workflows that are due; how many there were."""
+        """Enqueue up to `limit` delayed or waiting workflows that are due; how many there were."""
 
     @abstractmethod
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:

@@ -68,7 +68,7 @@ class Pulse:
     peers: Sequence[Peer]
     """All workers that are not dead, the caller included."""
     next_due: datetime | None
-    """When the earliest delayed workflow is due; None if there is none."""
+    """When the earliest delayed or waiting workflow is due; None if there is none."""
     orphans: bool
     """Whether a running workflow belongs to a worker that is dead."""
 
@@ -148,8 +148,9 @@ class Claimed:
 class Transition:
     """The owner lets go of a workflow.
 
-    `status` is `success` or `error` (the end), `parked` (`error_…` says why), or
-    `enqueued` (back to the queue as it was, strikes unchanged, due at once).
+    `status` is `success` or `error` (the end), `parked` (`error_…` says why),
+    `enqueued` (back to the queue as it was, strikes unchanged, due at once), or
+    `waiting` (suspended until `run_at`, which `wake` looks at).
     """
 
     workflow_id: str
@@ -158,6 +159,7 @@ class Transition:
     output_json: str | None = None
     error_json: str | None = None
     error_message: str | None = None
+    run_at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)

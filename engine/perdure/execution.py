@@ -62,6 +62,7 @@ def _try(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Scri
                 return Tried(step, error=final)
             pause = retries.pause(number, random.random())  # noqa: S311 (only jitter)
             _tell(step, error, pause.total_seconds())
+            slot.attempt.may_begin()  # a drain does not wait for the next try
             yield Pause(pause.total_seconds())
             yield from settle(slot.attempt)
         except (SystemExit, KeyboardInterrupt) as error:

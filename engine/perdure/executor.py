@@ -58,6 +58,11 @@ class Executor:
     def ended(self, attempt: Attempt) -> None:
         self.forget([attempt])
 
+    def rests(self, attempt: Attempt) -> None:
+        if self._suspect is attempt:
+            self._suspect = None
+            self.on_room(True)  # noqa: FBT003 (a callback's)
+
     # ------------------------------------------------------------ its books
 
     def known(self) -> set[str]:

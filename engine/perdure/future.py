@@ -24,6 +24,9 @@ class Future(Generic[R_co]):
     _value: R_co | None = attrs.field(default=None, init=False)
     _error: BaseException | None = attrs.field(default=None, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._attempt.count_beside(+1)
+
     def result(self) -> R_co:
         """What the step returns; raises what it raises.
 
@@ -47,6 +50,7 @@ class Future(Generic[R_co]):
         except BaseException as error:  # noqa: BLE001 (it is raised where the result is asked for)
             self._error = error
         finally:
+            self._attempt.count_beside(-1)
             self._done.set()
 
     def begin_in(self, pool: threads.Pool) -> None:

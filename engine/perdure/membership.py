@@ -168,6 +168,8 @@ class Membership:
 
     def _through(self, attempts: Sequence[Attempt]) -> None:
         self.executor.forget(attempts)
+        for until in {attempt.until for attempt in attempts if attempt.until}:
+            self._chores.expect(until - self._lease.now())
         self.on_ended(attempts)
 
     def _lose(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .attempt import Branch, Slot
+from .attempt import Attempt, Branch, Slot
 from .context import workflow_branch
 from .errors import BlockingCall, UsageError
 from .execution import note
@@ -12,6 +12,8 @@ from .model import Wait
 from .script import Pause, Script, adrive, drive
 
 KIND = "sleep"
+LINGER = 1.0
+"""Seconds up to which a sleep stays in memory."""
 
 
 def sleep(duration: timedelta, /) -> None:
@@ -75,8 +77,18 @@ def _sleep(slot: Slot, until: datetime) -> Script[None]:
         )
     while (left := (due - attempt.host.now()).total_seconds()) > 0:
         attempt.may_begin()  # a drain does not wait for sleepers
+        if left > LINGER:
+            _rest(attempt, due)
         yield Pause(left)
     note(slot, KIND, None, started)
+
+
+def _rest(attempt: Attempt, due: datetime) -> None:
+    """A long sleep is a row, not a thread; unless something runs beside it."""
+    if attempt.alone():
+        attempt.suspend(due)
+    if attempt.bodies == 0:
+        attempt.host.rests(attempt)
 
 
 def _branch(verb: str, *, is_async: bool) -> Branch:

@@ -360,13 +360,13 @@ WITH fence AS MATERIALIZED
 FROM perdure.workers
 WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
 transition AS MATERIALIZED
-(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message
-FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[])) AS transition_item(workflow_id, epoch, status, output, error, error_message)),
+(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
+FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
 anon_2 AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
 FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
  SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
 FROM fence UNION ALL SELECT 'transitions', done.workflow_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__3, done.status
@@ -421,13 +421,13 @@ FROM step, perdure.workflows, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
 FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
 transition AS MATERIALIZED
-(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message
-FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[])) AS transition_item(workflow_id, epoch, status, output, error, error_message)),
+(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
+FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
 anon_3 AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
 FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
  SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
 FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1
@@ -451,13 +451,13 @@ FROM wait, perdure.workflows, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
 FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
 transition AS MATERIALIZED
-(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message
-FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[])) AS transition_item(workflow_id, epoch, status, output, error, error_message)),
+(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
+FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
 anon_3 AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
 FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
  SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
 FROM fence UNION ALL SELECT 'waits', awaited.workflow_id, awaited.branch, awaited.step_seq, CAST(NULL AS TEXT) AS anon_1
@@ -492,13 +492,13 @@ FROM wait, perdure.workflows, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
 FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
 transition AS MATERIALIZED
-(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message
-FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[])) AS transition_item(workflow_id, epoch, status, output, error, error_message)),
+(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
+FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
 anon_4 AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_4.workflow_id
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_4.workflow_id
 FROM anon_4) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
  SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
 FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1

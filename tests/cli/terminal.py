@@ -36,6 +36,17 @@ def fail() -> None:
     raise ValueError("no luck")
 
 
+@perdure.step(retries=perdure.Retry(attempts=2, delay=timedelta(hours=1)))
+def ring() -> None:
+    raise ConnectionError("busy")
+
+
+@perdure.workflow
+def call() -> None:
+    hello("before")
+    ring()
+
+
 @perdure.workflow
 def wait() -> None:
     hello("before")

@@ -116,7 +116,7 @@ def test_a_sleeping_workflow_shows_until_when(shop: Perdure) -> None:
 
 def test_a_parked_workflow_is_resumed(shop: Perdure) -> None:
     with shop.worker("shop"):
-        shop("start", "wait", "--id", "w-1")
+        shop("start", "call", "--id", "w-1")
         eventually(lambda: len(shop("show", "w-1", "--json").json["steps"]) == 1)
     changed = (shop.folder / "shop.py").read_text(encoding="utf-8").replace("def hello", "def hi")
     shop.write("shop.py", changed.replace("hello(", "hi("))

@@ -15,7 +15,7 @@ def test_it_says_what_it_serves(shop: Perdure) -> None:
         while "process " not in said:
             said += process.stderr.readline()
         ended = stop(process)
-    assert "fail, greet, wait" in said
+    assert "call, fail, greet, wait" in said
     assert "mail, default" in said
     assert "sqlite:///shop.db" in said
     assert ended.code == 0
@@ -27,7 +27,7 @@ def test_it_speaks_json_lines(shop: Perdure) -> None:
         assert process.stdout is not None
         started = json.loads(process.stdout.readline())
         stopped = json.loads(stop(process).out)
-    assert started["workflows"] == ["fail", "greet", "wait"]
+    assert started["workflows"] == ["call", "fail", "greet", "wait"]
     assert started["queues"] == ["default"]
     assert started["pid"] == stopped["pid"] == process.pid
     assert stopped["event"] == "stopped"
@@ -36,7 +36,7 @@ def test_it_speaks_json_lines(shop: Perdure) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_it(shop: Perdure, number: signal.Signals) -> None:
     with shop.worker("shop", "--grace", "5s") as process:
-        shop("start", "wait", "--id", "w-1")
+        shop("start", "call", "--id", "w-1")
         eventually(lambda: len(shop("show", "w-1", "--json").json["steps"]) == 1)
         ended = stop(process, number)
     assert ended.code == 0
@@ -88,7 +88,7 @@ def test_the_project_names_the_engine(shop: Perdure) -> None:
         started = json.loads(process.stdout.readline())
         stop(process)
     assert started["database"] == "sqlite:///one.db"
-    assert started["workflows"] == ["fail", "greet", "wait", "work"]
+    assert started["workflows"] == ["call", "fail", "greet", "wait", "work"]
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,18 @@ async def agated(before: str, gate: str) -> str:
     return token
 
 
+@perdure.step(name="fail", retries=perdure.Retry(attempts=2, delay=timedelta(minutes=1), jitter=0))
+def fail(before: str) -> str:
+    with body(before):
+        raise RuntimeError("the next try is a minute away")
+
+
+@perdure.step(name="afail", retries=perdure.Retry(attempts=2, delay=timedelta(minutes=1), jitter=0))
+async def afail(before: str) -> str:
+    with body(before):
+        raise RuntimeError("the next try is a minute away")
+
+
 @perdure.step(name="explode")
 def explode(before: str, cure: str, seconds: float) -> str:
     with body(before) as token:
@@ -184,6 +196,18 @@ async def asleeper(seconds: float) -> list[str]:
     return [a, await alink(a, 0)]
 
 
+@perdure.workflow(name="durability.patient")
+def patient() -> str:
+    """A step that waits for its second try."""
+    return fail(link("", 0))
+
+
+@perdure.workflow(name="durability.apatient")
+async def apatient() -> str:
+    """The same, async."""
+    return await afail(await alink("", 0))
+
+
 @perdure.workflow(name="durability.poison")
 def poison(cure: str, seconds: float) -> list[str]:
     """Kills its process until there is a cure."""
@@ -194,7 +218,7 @@ def poison(cure: str, seconds: float) -> list[str]:
 
 WORKFLOWS = (
     *(chain, late, relay, fan, nap, door, adoor),
-    *(sleeper, asleeper, poison),
+    *(sleeper, asleeper, patient, apatient, poison),
 )
 
 # ----------------------------------------------------------------- engines

@@ -216,7 +216,7 @@ def test_code_that_refuses_to_unwind_keeps_no_worker(sqlite_url: str) -> None:
         with engine.worker():
             handle = engine.start(stubborn)
             until(lambda: handle.record().epoch == 1)
-        assert handle.status() is perdure.Status.ENQUEUED
+        assert handle.status() is perdure.Status.WAITING
 
 
 def test_code_that_swallows_everything_in_a_sync_workflow_is_a_ghost(sqlite_url: str) -> None:
@@ -236,7 +236,7 @@ def test_code_that_swallows_everything_in_a_sync_workflow_is_a_ghost(sqlite_url:
             handle = engine.start(stubborn)
             until(lambda: handle.record().epoch == 1)
         until(lambda: len(seen) == 3)
-        assert handle.status() is perdure.Status.ENQUEUED
+        assert handle.status() is perdure.Status.WAITING
         assert handle.steps() == []
 
 

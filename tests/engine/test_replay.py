@@ -21,7 +21,7 @@ def file_of(url: str) -> str:
     return url.removeprefix("sqlite:///")
 
 
-def test_a_drain_releases_a_sleeping_workflow_at_once(sqlite_url: str) -> None:
+def test_a_long_sleep_is_a_row_and_goes_on_elsewhere(sqlite_url: str) -> None:
     bodies: Counter[str] = Counter()
 
     @perdure.step
@@ -38,22 +38,28 @@ def test_a_drain_releases_a_sleeping_workflow_at_once(sqlite_url: str) -> None:
     with engine_of(sqlite_url, sleeping) as engine:
         with at_once(), engine.worker():
             handle = engine.start(sleeping)
-            until(lambda: waits(sqlite_url))
-        assert handle.status() is perdure.Status.ENQUEUED
+            until(lambda: handle.status() is perdure.Status.WAITING)
         assert [step.name.rpartition(".")[2] for step in handle.steps()] == ["note"]
 
         due = waits(sqlite_url)
+        change(sqlite_url, "UPDATE workflows SET run_at = '2020-01-01 00:00:00.000000'")
         with engine.worker():
             until(lambda: handle.record().epoch == 2)
+            until(lambda: handle.status() is perdure.Status.WAITING)
         assert waits(sqlite_url) == due  # the sleep goes on; it does not begin again
 
-        with sqlite3.connect(file_of(sqlite_url)) as database:
-            database.execute("UPDATE waits SET due = '2020-01-01 00:00:00.000000'")
-        database.close()
+        change(sqlite_url, "UPDATE workflows SET run_at = '2020-01-01 00:00:00.000000'")
+        change(sqlite_url, "UPDATE waits SET due = '2020-01-01 00:00:00.000000'")
         with engine.worker():
             assert handle.result(timeout=WITHIN) == ["before", "after"]
         assert bodies == {"before": 1, "after": 1}
         assert handle.record().recoveries == 0
+
+
+def change(url: str, statement: str) -> None:
+    with sqlite3.connect(file_of(url)) as database:
+        database.execute(statement)
+    database.close()
 
 
 def waits(url: str) -> list[Any]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from .dialect import Dialect, Field, Fields
 from .expression import bind, constant
 from .steps import owned
-from .tables import steps, workflows
+from .tables import MOMENT, steps, workflows
 from .workers import abandoned, fence
 
 LANE: Fields = (Field("queue", Text()), Field("name", Text()))
@@ -38,6 +38,7 @@ TRANSITION: Fields = (
     Field("output", Text()),
     Field("error", Text()),
     Field("error_message", Text()),
+    Field("run_at", MOMENT),
 )
 CLAIMED = ("workflow_id", "name", "queue", "input", "epoch", "strikes", "created_at")
 _RUNNING = workflows.c.status == constant("running")
@@ -168,7 +169,7 @@ def take(dialect: Dialect, gate: CTE, which: ColumnElement[bool]) -> Any:
 
 
 def let_go(dialect: Dialect, *, gate: CTE | None = None) -> Any:
-    """The owner's own transitions: the end, parked, or back to the queue."""
+    """The owner's own transitions: the end, parked, waiting, or back to the queue."""
     gate = fence() if gate is None else gate
     to = dialect.rowset("transition", TRANSITION)
     final = to.c.status.in_([constant("success"), constant("error")])
@@ -180,6 +181,7 @@ def let_go(dialect: Dialect, *, gate: CTE | None = None) -> Any:
             output=to.c.output,
             error=to.c.error,
             error_message=to.c.error_message,
+            run_at=func.coalesce(to.c.run_at, workflows.c.run_at),
             completed_at=case((final, dialect.now())),
         )
         .where(*owned(dialect, gate, to))

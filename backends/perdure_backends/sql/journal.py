@@ -137,6 +137,7 @@ def _transition(each: Transition) -> tuple[object, ...]:
         each.output_json,
         each.error_json,
         each.error_message,
+        each.run_at,
     )
 
 

@@ -1,14 +1,28 @@
 """Timers: what was delayed is enqueued when it is due, and not before."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from perdure.backend import Backend
+from perdure.backend import Backend, Batch, Transition
 from perdure.model import Status
 
 from .races import together, until
-from .records import WHEN, claim, end, finish, get, ids, join, own, submit
+from .records import (
+    AT_ONCE,
+    PATIENT,
+    WHEN,
+    claim,
+    end,
+    finish,
+    get,
+    ids,
+    join,
+    own,
+    submit,
+    wait,
+    waits_of,
+)
 
 SOON = timedelta(milliseconds=50)
 LATER = timedelta(hours=1)
@@ -92,3 +106,65 @@ def test_who_was_woken_keeps_its_place_by_its_due_time(backend: Backend) -> None
     submit(backend, "after")
     assert get(backend, "woken").run_at == due
     assert ids(claim(backend, "a")) == ["before", "woken", "after"]
+
+
+def test_what_is_suspended_belongs_to_nobody_until_it_is_due(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    soon = _now(backend) + SOON
+    answer = backend.commit(
+        "a", Batch(waits=[wait("w", due=soon)], transitions=[_suspend("w", soon)])
+    )
+    assert list(answer.transitions) == [Status.WAITING]
+    suspended = get(backend, "w")
+    assert (suspended.status, suspended.owner, suspended.run_at) == (Status.WAITING, None, soon)
+    assert suspended.completed_at is None
+    assert claim(backend, "a") == []
+    _all_due(backend, "w")
+    assert backend.wake(limit=10) == 1
+    (again,) = claim(backend, "a")
+    assert (again.id, again.epoch, again.strikes) == ("w", 2, 0)
+    assert [one.due for one in waits_of(backend, "w")] == [soon]
+
+
+def test_a_pulse_tells_when_the_first_of_those_who_wait_is_due(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "v", "w")
+    first, second = _now(backend) + LATER, _now(backend) + 2 * LATER
+    finish(backend, "a", _suspend("v", second), _suspend("w", first))
+    pulse = backend.heartbeat("a", lease=LATER)
+    assert pulse is not None
+    assert pulse.next_due == first
+
+
+def test_a_suspension_that_is_repeated_is_answered_as_before(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    later = _now(backend) + LATER
+    once = finish(backend, "a", _suspend("w", later))
+    before = get(backend, "w")
+    assert finish(backend, "a", _suspend("w", later)) == once
+    assert get(backend, "w") == before
+
+
+def test_the_death_of_its_worker_is_nothing_to_who_is_suspended(backend: Backend) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "w")
+    finish(backend, "a", _suspend("w", _now(backend) + LATER))
+    before = get(backend, "w")
+    backend.leave("a")
+    reaped = backend.reap([], margin=AT_ONCE, recovery=PATIENT, limit=10)
+    assert dict(reaped.workflows) == {}
+    assert get(backend, "w") == before
+
+
+def _suspend(workflow_id: str, until_then: datetime) -> Transition:
+    return end(workflow_id, Status.WAITING, run_at=until_then)
+
+
+def _now(backend: Backend) -> datetime:
+    """The database's clock, in whole milliseconds, which every database keeps."""
+    join(backend, "clock")
+    pulse = backend.heartbeat("clock", lease=LATER)
+    assert pulse is not None
+    return pulse.now.replace(microsecond=pulse.now.microsecond // 1000 * 1000)
