@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self, TypeVar, TypeVarTuple, overload
+from typing import Any, TypeVar, TypeVarTuple, overload
 
 from . import clock, settings, threads
 from .attempt import Attempt
@@ -24,6 +23,7 @@ from .loop import refuse_on_loop
 from .membership import Settings
 from .model import Attributes, Status, WorkflowRecord
 from .registry import Serving, advice
+from .scope import Scope
 from .starting import Start, of_call, prepare
 from .url import open_backend
 from .worker import Worker
@@ -36,7 +36,7 @@ Ts = TypeVarTuple("Ts")
 log = logging.getLogger("perdure")
 
 
-class Engine:
+class Engine(Scope):
     """A database that holds workflows, and the verbs to start and see them.
 
     Making one does no I/O: it opens at first use, and again in a forked child. It runs
@@ -87,31 +87,13 @@ class Engine:
 
     # ------------------------------------------------------------- its life
 
-    def __enter__(self) -> Self:
+    def _enter(self) -> None:
+        """Open the connections, as `with` does."""
         self._connection()
-        return self
 
-    def __exit__(
-        self,
-        t: type[BaseException] | None,
-        e: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    def _leave(self) -> None:
+        """As `close`."""
         self.close()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.wrap_future(threads.call(self._connection, name="open"))
-        return self
-
-    async def __aexit__(
-        self,
-        t: type[BaseException] | None,
-        e: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
-        await asyncio.wrap_future(threads.call(self.close, name="close"))
 
     def close(self) -> None:
         """Close the connections. Workers are closed by their own `with`; a verb opens it again."""

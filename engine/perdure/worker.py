@@ -1,14 +1,12 @@
 """A worker: takes workflows from the database and runs them, in this process."""
 
-import asyncio
 import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from types import FrameType, TracebackType
-from typing import Self
+from types import FrameType
 
 import attrs
 
@@ -21,6 +19,7 @@ from .loop import EventLoop
 from .membership import Membership, Settings
 from .outage import GivenUp, Outage
 from .resource import aclose_all, close_all
+from .scope import Scope
 from .threads import Pool
 
 log = logging.getLogger("perdure")
@@ -30,7 +29,7 @@ CLOSING_RESOURCES = 5.0
 
 
 @attrs.define(eq=False)
-class Worker:
+class Worker(Scope):
     """Runs workflows: in the background of a `with`, or with `run()` until a signal.
 
     Made by `engine.worker()`. It holds four connections, each with a thread (claims,
@@ -49,32 +48,6 @@ class Worker:
     _pool: Pool = attrs.field(init=False)
     _stopped: threading.Event = attrs.field(factory=threading.Event, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-
-    def __enter__(self) -> Self:
-        self._start()
-        return self
-
-    def __exit__(
-        self,
-        t: type[BaseException] | None,
-        e: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
-        self._drain()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.wrap_future(threads.call(self._start, name="start"))
-        return self
-
-    async def __aexit__(
-        self,
-        t: type[BaseException] | None,
-        e: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
-        await asyncio.wrap_future(threads.call(self._drain, name="drain"))
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
@@ -119,7 +92,13 @@ class Worker:
         state = f"as {self.id}" if self._membership else "stopped"
         return f"<worker {state}, {self._settings.concurrency} at once>"
 
-    def _start(self) -> None:
+    def _enter(self) -> None:
+        """Start to work, as `with` does.
+
+        Raises:
+            BackendUnavailable: there is no database to begin with.
+            UsageError: it works already.
+        """
         if self._membership is not None:
             raise UsageError("this worker runs already")
         self._stopped.clear()
@@ -162,7 +141,8 @@ class Worker:
                 return
             self._membership = fresh
 
-    def _drain(self) -> None:
+    def _leave(self) -> None:
+        """Drain: finish what is under way, release the rest, leave."""
         self._stopped.set()
         with self._lock:
             membership, self._membership = self._membership, None

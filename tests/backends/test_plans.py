@@ -74,7 +74,7 @@ def _parameters(encode: Any, listed: Any) -> dict[str, Any]:
         **encode(
             "transition",
             claims.TRANSITION,
-            [("running-1", 1, "success", None, None, None)],
+            [("running-1", 1, "success", None, None, None, None)],
         ),
     }
 
