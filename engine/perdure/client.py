@@ -86,12 +86,17 @@ class Client:
 
     def find(self, query: Query, limit: int | None) -> Iterator[WorkflowRecord]:
         """Workflows, newest first, read page by page."""
+        for page in self.pages(query, limit):
+            yield from page
+
+    def pages(self, query: Query, limit: int | None) -> Iterator[Sequence[WorkflowRecord]]:
+        """The same in pages, each of which is one read."""
         left = limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
             with self._turn:
                 page = self.backend.find(attrs.evolve(query, limit=size))
-            yield from page
+            yield page
             if len(page) < size:
                 return
             left = None if left is None else left - len(page)

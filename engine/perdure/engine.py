@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
@@ -255,14 +255,24 @@ class Engine(Scope):
         limit: int | None = None,
     ) -> Iterator[WorkflowRecord]:
         """Workflows that fit all that is asked, newest first, read as they are taken."""
-        statuses = [status] if isinstance(status, Status) else status
-        query = Query(
-            name=name,
-            statuses=None if statuses is None else tuple(Status(s) for s in statuses),
-            queue=queue,
-            attributes=attributes,
-        )
+        query = Query.of(name, status, queue, attributes)
         return self.ask("engine.find", lambda client: client.find(query, limit))
+
+    async def afind(
+        self,
+        *,
+        name: str | None = None,
+        status: Status | Iterable[Status] | None = None,
+        queue: str | None = None,
+        attributes: Attributes | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[WorkflowRecord]:
+        """As `find`, for async code."""
+        query = Query.of(name, status, queue, attributes)
+        pages = await self.aask("engine.afind", lambda client: client.pages(query, limit))
+        while page := await self.aask("engine.afind", lambda _: next(pages, None)):
+            for record in page:
+                yield record
 
     # --------------------------------------------------------------- working
 

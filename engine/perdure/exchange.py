@@ -1,8 +1,8 @@
 """What goes over the seam to a backend, and what comes back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import attrs
 
@@ -220,6 +220,19 @@ class Query:
     parent_id: str | None = None
     after: tuple[datetime, str] | None = None
     limit: int = 100
+
+    @classmethod
+    def of(
+        cls,
+        name: str | None,
+        status: Status | Iterable[Status] | None,
+        queue: str | None,
+        attributes: Attributes | None,
+    ) -> Self:
+        """The query of somebody who asks for one status or for several."""
+        statuses = [status] if isinstance(status, Status) else status
+        listed = None if statuses is None else tuple(Status(one) for one in statuses)
+        return cls(name=name, statuses=listed, queue=queue, attributes=attributes)
 
 
 @attrs.frozen(kw_only=True)

@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from .cockroachdb_dialect import ENTRY_POINTS, SCHEME
+from .cockroachdb_dialect import SCHEME
 
 LONGEST = 240.0
 """Seconds for one database: more than twice what it takes."""
@@ -63,13 +61,3 @@ def test_the_cockroachdb_dialect_keeps_every_promise_on_postgresql(
     assert "perdure conformance: cockroachdb dialect on postgresql (" in report
     assert "left behind" not in report
     assert kept(report, skipped=ABOUT_ORDER) >= AT_LEAST
-
-
-@pytest.fixture
-def stranger(tmp_path: Path) -> Path:
-    """A folder in which an installed package offers the backend of the dialect."""
-    installed = tmp_path / "stranger-0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 0\n")
-    (installed / "entry_points.txt").write_text(ENTRY_POINTS)
-    return tmp_path

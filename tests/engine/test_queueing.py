@@ -1,5 +1,6 @@
 """Who runs what, when, and in which order; and how it is found."""
 
+import asyncio
 import threading
 from datetime import timedelta
 from typing import Any
@@ -233,6 +234,18 @@ def test_finding_reads_page_after_page(sqlite_url: str) -> None:
         few = engine.find()
         next(few)  # whoever stops early leaves nothing open
         assert engine.start(greet, "x").created
+
+
+async def _found(engine: perdure.Engine, limit: int) -> list[str]:
+    return [record.id async for record in engine.afind(limit=limit)]
+
+
+def test_async_code_finds_the_same(sqlite_url: str) -> None:
+    with engine_of(sqlite_url, greet) as engine:
+        engine.start_many(greet.bind(str(i)) for i in range(450))
+        for limit in (0, 1, 450, 1000):
+            blocking = [record.id for record in engine.find(limit=limit)]
+            assert asyncio.run(_found(engine, limit)) == blocking
 
 
 def test_a_record_tells_what_happened(sqlite_url: str) -> None:
