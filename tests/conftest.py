@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,6 +19,14 @@ import psycopg
 import pytest
 
 _ENVIRONMENT = "PERDURE_TEST_POSTGRESQL_URL"
+
+
+def pytest_configure() -> None:
+    """Have SIGINT work in the processes that tests start.
+
+    A shell starts what runs in its background with SIGINT ignored, and that is inherited.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _free_port() -> int:
