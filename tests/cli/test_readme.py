@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from perdure.cli.exits import MEANINGS
+
 from .terminal import PATIENCE, Perdure, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +74,9 @@ def _shown(perdure: Perdure) -> dict[str, Any]:
         return {}
     shown: dict[str, Any] = perdure("show", "order-42", "-d", "sqlite:///shop.db", "--json").json
     return shown
+
+
+def test_the_exit_codes_are_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page, flags=re.MULTILINE))
+    assert rows == {str(int(code)): meaning for code, meaning in MEANINGS.items()}
