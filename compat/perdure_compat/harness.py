@@ -41,6 +41,9 @@ class Place:
 class Harness:
     """Fresh namespaces of one run, with a common prefix, left behind at the end."""
 
+    alone: str | None = None
+    """Why no other process can reach the data; None where it can."""
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.prefix = f"perdure_compat_{secrets.token_hex(3)}"

@@ -22,6 +22,7 @@ NOUNS = (
     "timers",
     "queries",
     "processes",
+    "histories",
 )
 
 _HARNESS = pytest.StashKey[Harness]()
@@ -95,6 +96,13 @@ def ordered_claims(backend: Backend) -> None:
     """For promises about the order of a queue."""
     if not backend.capabilities.ordered_claims:
         pytest.skip("ordered_claims: the queue is spread over ranges")
+
+
+@pytest.fixture
+def processes(harness: Harness) -> None:
+    """For promises that take other processes to show."""
+    if harness.alone:
+        pytest.skip(f"processes: {harness.alone}")
 
 
 @pytest.fixture

@@ -232,8 +232,9 @@ class Backend(ABC):
 
         A repeat gives the same answers as the first time: a step that is there
         under the operation's epoch is `Recorded`, under another epoch
-        `AlreadyRecorded`; a wait that is there is `Recorded` under any epoch, and its
-        first due time stays; a transition that took effect answers with its status.
+        `AlreadyRecorded`; a wait that is there under that epoch or an earlier one is
+        `Recorded`, and its first due time stays; a transition that took effect
+        answers with its status as long as the workflow stands there.
 
         Raises:
             BackendRefused: the database will never take this batch; nothing of it

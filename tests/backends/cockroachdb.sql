@@ -525,7 +525,7 @@ CREATE TABLE IF NOT EXISTS perdure.migration (
 )
 
 -- locks.taken
-UPDATE perdure.migration SET holder=CAST(%(holder)s AS TEXT), held_until=(now() + 120 * INTERVAL '1 second') WHERE perdure.migration.id = 1 AND (perdure.migration.holder IS NULL OR perdure.migration.held_until < now()) RETURNING perdure.migration.id
+UPDATE perdure.migration SET holder=CAST(%(holder)s AS TEXT), held_until=(now() + 120 * INTERVAL '1 second') WHERE perdure.migration.id = 1 AND (perdure.migration.holder IS NULL OR perdure.migration.holder = CAST(%(holder)s AS TEXT) OR perdure.migration.held_until < now()) RETURNING perdure.migration.id
 
 -- migrate.current
 SELECT perdure.perdure_version.version_num

@@ -12,7 +12,9 @@ LONGEST = 240.0
 """Seconds for one database: more than twice what it takes."""
 ABOUT_ORDER = 3
 """The tests that ask for a queue in one line, which a sharded one is not."""
-AT_LEAST = 290
+WITH_PROCESSES = 9
+"""The tests that start other processes, which no memory is shared with."""
+AT_LEAST = 293
 """The tests that there were when this number was last raised."""
 
 
@@ -38,6 +40,14 @@ def kept(report: str, *, skipped: int = 0) -> int:
     found = re.fullmatch(rf"=+ (\d+) passed{rest} in .+ =+", last)
     assert found, last
     return int(found[1])
+
+
+def test_the_reference_keeps_every_promise() -> None:
+    report = judge("memory://")
+    assert "perdure conformance: memory://" in report
+    assert "processes: the database is the memory of one process" in report
+    assert "left behind" not in report
+    assert kept(report, skipped=WITH_PROCESSES) >= AT_LEAST
 
 
 def test_sqlite_keeps_every_promise() -> None:

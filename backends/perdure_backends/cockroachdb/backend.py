@@ -1,12 +1,15 @@
 """The backend for CockroachDB."""
 
+import os
 import random
 import re
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import attrs
 from sqlalchemy import Connection
@@ -43,6 +46,7 @@ class CockroachBackend(ServerBackend):
     )
 
     def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:
+        self._identity = uuid4()
         super().__init__(COCKROACHDB, url, namespace=namespace, check_server=check_server)
 
     def _check(self, connection: Connection) -> None:
@@ -63,8 +67,13 @@ class CockroachBackend(ServerBackend):
     @contextmanager
     def _migrating(self, session: Session) -> Generator[None, None, None]:
         locks.prepare(session, self._namespace)
-        with leased(session):
+        with leased(session, self._holder()):
             yield
+
+    def _holder(self) -> str:
+        # The same for each try of one call: a try that lost its connection could
+        # not give the lease back.
+        return f"{self._identity}:{os.getpid()}:{threading.get_ident()}"
 
     def migration_sql(self) -> str:
         first = locks.script(self._compiled.text, self._namespace)

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
-from uuid import uuid4
+from contextlib import contextmanager, suppress
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from perdure_backends.sql import locks
 from perdure_backends.sql.session import Session
@@ -12,16 +13,21 @@ _PAUSE = 0.2
 
 
 @contextmanager
-def leased(session: Session) -> Generator[None, None, None]:
+def leased(session: Session, holder: str) -> Generator[None, None, None]:
     """Hold the migration's row for two minutes at most.
 
     Whoever is killed leaves it to run out. Should a slow migration outlive it,
-    both go through the same statements, and each of those can run twice.
+    both go through the same statements, and each of those can run twice. Who
+    tries again under the same name finds its own lease and goes on.
     """
-    mine = {"holder": str(uuid4())}
+    mine = {"holder": holder}
     while not session.rows(locks.taken, mine):
         time.sleep(_PAUSE)
     try:
         yield
-    finally:
-        session.rows(locks.released, mine)
+    except BaseException:
+        # It may have failed because the connection is gone.
+        with suppress(SQLAlchemyError):
+            session.rows(locks.released, mine)
+        raise
+    session.rows(locks.released, mine)

@@ -47,11 +47,13 @@ def locked(_: Dialect) -> Select[Any]:
 
 def taken(dialect: Dialect) -> Update:
     """The row under a lease, if nobody else has one."""
+    holder = bind("holder", Text())
+    free = or_(migration.c.holder.is_(None), migration.c.holder == holder)
     over = migration.c.held_until < dialect.now()
     return (
         update(migration)
-        .values(holder=bind("holder", Text()), held_until=dialect.shifted(constant(_TERM)))
-        .where(migration.c.id == constant(1), or_(migration.c.holder.is_(None), over))
+        .values(holder=holder, held_until=dialect.shifted(constant(_TERM)))
+        .where(migration.c.id == constant(1), or_(free, over))
         .returning(migration.c.id)
     )
 

@@ -41,12 +41,13 @@ class Session:
         begin()
         try:
             yield
+            self.execute("COMMIT")
         except BaseException:
-            # It may have failed because the connection is gone.
+            # It may have failed because the connection is gone. A COMMIT that fails
+            # may leave the transaction open, and not every connection is given up.
             with suppress(SQLAlchemyError):
                 self.execute("ROLLBACK")
             raise
-        self.execute("COMMIT")
 
     def execute(
         self, text: str, parameters: Mapping[str, Any] = NO_PARAMETERS

@@ -2,6 +2,8 @@
 
 from contextlib import ExitStack
 
+import pytest
+
 from perdure.backend import AlreadyRecorded, Backend, Batch, Peer
 from perdure.model import Status
 from perdure_compat.harness import Place
@@ -23,6 +25,8 @@ from .records import (
     steps_of,
     submit,
 )
+
+pytestmark = pytest.mark.usefixtures("processes")
 
 BRIEF = 0.2
 """Seconds of a lease, for those who shall die."""

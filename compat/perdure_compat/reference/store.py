@@ -1,0 +1,74 @@
+"""The tables, as dictionaries of this process."""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+import attrs
+
+from perdure.clock import now as real_time
+from perdure.errors import SchemaError
+from perdure.model import StepRecord, Wait, WorkflowRecord
+
+from .workers import Worker
+
+Place: TypeAlias = tuple[str, int]
+"""Where in its workflow a step or a wait stands: branch and number."""
+
+
+def _steps() -> defaultdict[str, dict[Place, StepRecord]]:
+    return defaultdict(dict)
+
+
+def _waits() -> defaultdict[str, dict[Place, Wait]]:
+    return defaultdict(dict)
+
+
+@attrs.define(eq=False)
+class Store:
+    """One database. Records are immutable: what changes is which one stands in the table."""
+
+    clock: Callable[[], datetime] = real_time
+    """The database's clock; a test may set another one."""
+    migrated: bool = False
+    workers: dict[str, Worker] = attrs.field(factory=dict[str, Worker], init=False)
+    definitions: set[str] = attrs.field(factory=set[str], init=False)
+    workflows: dict[str, WorkflowRecord] = attrs.field(
+        factory=dict[str, WorkflowRecord], init=False
+    )
+    steps: defaultdict[str, dict[Place, StepRecord]] = attrs.field(factory=_steps, init=False)
+    waits: defaultdict[str, dict[Place, Wait]] = attrs.field(factory=_waits, init=False)
+    _lock: Lock = attrs.field(factory=Lock, init=False)
+
+    @contextmanager
+    def transaction(self) -> Generator[datetime, None, None]:
+        """Be alone with the tables, at one moment of the database's clock.
+
+        There is no rollback: whoever writes has decided everything before.
+
+        Raises:
+            SchemaError: `migrate` was never called.
+        """
+        with self._lock:
+            if not self.migrated:
+                raise SchemaError("there are no tables in this memory: call migrate()")
+            yield self.clock()
+
+
+_SHARED: WeakValueDictionary[tuple[str, str], Store] = WeakValueDictionary()
+_SHARING = Lock()
+
+
+def store_at(name: str, namespace: str) -> Store:
+    """The store of this name and namespace, which lasts as long as somebody holds it.
+
+    Without a name it is the caller's own.
+    """
+    if not name:
+        return Store()
+    with _SHARING:
+        return _SHARED.setdefault((name, namespace), Store())
