@@ -4,12 +4,11 @@ from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine.interfaces import Dialect as Compiler
 
 from perdure.errors import ConfigurationError
-from perdure_backends.sql import arrays, wire
-from perdure_backends.sql.dialect import Ddl, Dialect
+from perdure_backends.sql.dialect import Ddl
+from perdure_backends.sql.family import POSTGRES_FAMILY
 
 
 def _compiler() -> Compiler:
@@ -31,27 +30,13 @@ def _picked(identifier: ColumnElement[Any], chosen: Select[Any]) -> ColumnElemen
     return identifier.in_(select(*once.c))
 
 
-COCKROACHDB = Dialect(
+COCKROACHDB = POSTGRES_FAMILY(
     scheme="cockroachdb",
     driver="cockroachdb+psycopg",
     extra="cockroachdb",
     compiler=_compiler,
     shards=16,
-    schemas=True,
-    fused=True,
-    insert=insert,
-    now=wire.now,
-    shifted=wire.shifted,
-    rowset=arrays.rowset,
-    encode=arrays.encode,
-    among=arrays.among,
-    listed=arrays.listed,
     picked=_picked,
-    quoted=wire.quoted,
-    contains=wire.contains,
-    written=wire.written,
-    read=wire.read,
-    fault=wire.fault,
     ddl=Ddl(
         # Its own order of texts is that of their bytes.
         identifier="TEXT",

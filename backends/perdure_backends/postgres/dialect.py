@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import insert, psycopg
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine.interfaces import Dialect as Compiler
 
-from perdure_backends.sql import arrays, wire
-from perdure_backends.sql.dialect import Ddl, Dialect
+from perdure_backends.sql import arrays
+from perdure_backends.sql.dialect import Ddl
+from perdure_backends.sql.family import POSTGRES_FAMILY
 
 
 def _compiler() -> Compiler:
@@ -15,27 +16,13 @@ def _compiler() -> Compiler:
     return compiler
 
 
-POSTGRES = Dialect(
+POSTGRES = POSTGRES_FAMILY(
     scheme="postgresql",
     driver="postgresql+psycopg",
     extra="postgres",
     compiler=_compiler,
     shards=1,
-    schemas=True,
-    fused=True,
-    insert=insert,
-    now=wire.now,
-    shifted=wire.shifted,
-    rowset=arrays.rowset,
-    encode=arrays.encode,
-    among=arrays.among,
-    listed=arrays.listed,
     picked=arrays.picked,
-    quoted=wire.quoted,
-    contains=wire.contains,
-    written=wire.written,
-    read=wire.read,
-    fault=wire.fault,
     ddl=Ddl(
         identifier='TEXT COLLATE "C"',
         moment="TIMESTAMP WITH TIME ZONE",

@@ -55,8 +55,6 @@ class Dialect:
     """SQLAlchemy's dialect with named parameters, made without a connection."""
     shards: int
     """Over how many parts of the ready index the workflows are spread."""
-    schemas: bool
-    """Whether tables live in a schema named by the namespace."""
     fused: bool
     """Whether the parts of a verb travel as one statement with writing CTEs."""
     insert: Callable[[Table], Insert]

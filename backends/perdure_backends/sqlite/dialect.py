@@ -162,7 +162,6 @@ SQLITE = Dialect(
     extra="sqlite",
     compiler=_compiler,
     shards=1,
-    schemas=False,
     fused=False,
     insert=_insert,
     now=_now,

@@ -1,0 +1,25 @@
+"""What the databases that speak PostgreSQL's language share: a dialect with some words left open."""
+
+from functools import partial
+
+from sqlalchemy.dialects.postgresql import insert
+
+from . import arrays, wire
+from .dialect import Dialect
+
+POSTGRES_FAMILY = partial(
+    Dialect,
+    fused=True,
+    insert=insert,
+    now=wire.now,
+    shifted=wire.shifted,
+    rowset=arrays.rowset,
+    encode=arrays.encode,
+    among=arrays.among,
+    listed=arrays.listed,
+    quoted=wire.quoted,
+    contains=wire.contains,
+    written=wire.written,
+    read=wire.read,
+    fault=wire.fault,
+)
