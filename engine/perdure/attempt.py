@@ -46,8 +46,7 @@ class Flush(Protocol):
 class Recorder(Protocol):
     """Takes records on their way; the attempt's `newest` is the flush that carries them."""
 
-    def record(self, attempt: "Attempt", step: StepRecord) -> None: ...
-    def wait(self, attempt: "Attempt", wait: Wait) -> None: ...
+    def record(self, attempt: "Attempt", what: StepRecord | Wait) -> None: ...
     def finish(self, attempt: "Attempt", transition: Transition) -> None: ...
 
 
@@ -226,17 +225,11 @@ class Attempt:
             raise Abandoned
         return self.host.holds_lease()
 
-    def record(self, step: StepRecord) -> None:
-        """Send a step's record on its way."""
+    def record(self, what: StepRecord | Wait) -> None:
+        """Send a step's record, or a wait's due time, on its way."""
         if self.ended:
             raise Abandoned
-        self.host.recorder.record(self, step)
-
-    def arrive(self, wait: Wait) -> None:
-        """Send a wait's due time on its way."""
-        if self.ended:
-            raise Abandoned
-        self.host.recorder.wait(self, wait)
+        self.host.recorder.record(self, what)
 
     # ------------------------------------------------------------------- ends
 

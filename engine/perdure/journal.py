@@ -99,26 +99,21 @@ class Journal:
 
     # -------------------------------------------------- what workflows call
 
-    def record(self, attempt: Attempt, step: StepRecord) -> None:
-        """Add a step's record."""
+    def record(self, attempt: Attempt, what: StepRecord | Wait) -> None:
+        """Add a step's record, or a wait's due time."""
         with self._lock:
-            self._open.records.append((attempt, step))
-            attempt.newest = self._open
-            self._added.notify()
-
-    def wait(self, attempt: Attempt, wait: Wait) -> None:
-        """Add a wait's due time."""
-        with self._lock:
-            self._open.records.append((attempt, wait))
-            attempt.newest = self._open
-            self._added.notify()
+            self._open.records.append((attempt, what))
+            self._carry(attempt)
 
     def finish(self, attempt: Attempt, transition: Transition) -> None:
         """Add the end of an attempt."""
         with self._lock:
             self._open.endings.append((attempt, transition))
-            attempt.newest = self._open
-            self._added.notify()
+            self._carry(attempt)
+
+    def _carry(self, attempt: Attempt) -> None:
+        attempt.newest = self._open
+        self._added.notify()
 
     # ----------------------------------------------------- what worker calls
 

@@ -65,7 +65,7 @@ def _sleep(slot: Slot, until: datetime) -> Script[None]:
     started, due = attempt.host.now(), slot.due()
     if due is None:
         due = until
-        attempt.arrive(
+        attempt.record(
             Wait(
                 workflow_id=attempt.id,
                 branch=slot.branch,
