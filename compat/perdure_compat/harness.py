@@ -8,6 +8,7 @@ the scheme of its URL, for instance to drop a namespace when its test is over.
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
@@ -18,12 +19,25 @@ import attrs
 from perdure.backend import Backend
 from perdure.url import open_backend
 
+from .fault import Injector
+
 GROUP = "perdure.compat.harness"
 
 
 def scheme_of(url: str) -> str:
     """The part of the URL that chooses the backend."""
     return urlsplit(url).scheme.partition("+")[0]
+
+
+@attrs.frozen(kw_only=True)
+class Deviation:
+    """A test that is known to fail: strictly, so that a cure is noticed."""
+
+    test: str
+    """The test's name, with its parameters in brackets if only they deviate."""
+    reason: str
+    link: str
+    """Where it is explained and followed up."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +55,8 @@ class Place:
 class Harness:
     """Fresh namespaces of one run, with a common prefix, left behind at the end."""
 
-    alone: str | None = None
-    """Why no other process can reach the data; None where it can."""
+    deviations: Sequence[Deviation] = ()
+    """What this backend is known to do otherwise; a row too many fails the run."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,6 +72,10 @@ class Harness:
     def dispose(self, place: Place) -> None:
         """Remove what stands at `place`; nothing has it open any more."""
         self.left.append(place)
+
+    def injector(self, backend: Backend) -> Injector | None:  # noqa: ARG002 (for overriding)
+        """What lets the calls of this backend fail; None where nothing can."""
+        return None
 
     def close(self) -> None:
         """The run is over."""

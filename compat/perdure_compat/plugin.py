@@ -1,6 +1,6 @@
 """The pytest plugin of the suite: which database, and a fresh place on it for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 import pytest
@@ -9,6 +9,7 @@ from perdure.backend import Backend
 from perdure.errors import PerdureError
 
 from .harness import Harness, Place, harness_for
+from .profile import Profile
 
 NOUNS = (
     "schema",
@@ -27,11 +28,14 @@ NOUNS = (
 
 _HARNESS = pytest.StashKey[Harness]()
 _WHERE = pytest.StashKey[str]()
+_MISSING = pytest.StashKey[Mapping[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that names the database."""
     parser.addoption("--backend-url", help="The database whose backend is judged.")
+    parser.addoption("--judge-seed", type=int, help="Begin all random choices here.")
+    parser.addoption("--thorough", action="store_true", help="Look for minutes.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,13 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{noun}: promises about {noun}.")
     if url := config.getoption("--backend-url"):
         config.stash[_HARNESS] = harness_for(url)
-        config.stash[_WHERE] = _where(config.stash[_HARNESS])
+        config.stash[_WHERE], config.stash[_MISSING] = _judged(config.stash[_HARNESS])
+    config.addinivalue_line("markers", "promise(words): what the seam says.")
+    config.addinivalue_line("markers", "needs(capability): not run where it is missing.")
 
 
-def _where(harness: Harness) -> str:
+def _judged(harness: Harness) -> tuple[str, Mapping[str, str]]:
     try:
         with closing(harness.fresh().open()) as backend:
-            return backend.where
+            return backend.where, backend.capabilities.missing
     except PerdureError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -57,9 +63,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         harness.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the noun that its module is named after."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with the noun that its module is named after, and what it cannot show."""
+    missing = config.stash.get(_MISSING, {})
     for item in items:
+        for needed in item.iter_markers("needs"):
+            if (capability := needed.args[0]) in missing:
+                item.add_marker(pytest.mark.skip(f"{capability}: {missing[capability]}"))
         noun = item.path.stem.removeprefix("test_")
         if noun in NOUNS:
             item.add_marker(noun)
@@ -91,18 +101,13 @@ def harness(pytestconfig: pytest.Config) -> Harness:
     return harness
 
 
-@pytest.fixture
-def ordered_claims(backend: Backend) -> None:
-    """For promises about the order of a queue."""
-    if not backend.capabilities.ordered_claims:
-        pytest.skip("ordered_claims: the queue is spread over ranges")
-
-
-@pytest.fixture
-def processes(harness: Harness) -> None:
-    """For promises that take other processes to show."""
-    if harness.alone:
-        pytest.skip(f"processes: {harness.alone}")
+@pytest.fixture(scope="session")
+def profile(pytestconfig: pytest.Config) -> Profile:
+    """How hard to look."""
+    return Profile(
+        seed=pytestconfig.getoption("--judge-seed"),
+        thorough=pytestconfig.getoption("--thorough"),
+    )
 
 
 @pytest.fixture

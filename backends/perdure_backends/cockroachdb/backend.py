@@ -42,7 +42,9 @@ class CockroachBackend(ServerBackend):
     """
 
     capabilities = Capabilities(
-        time_ordered_ids=False, ordered_claims=False, clock_skew=timedelta(milliseconds=500)
+        time_ordered_ids=False,
+        clock_skew=timedelta(milliseconds=500),
+        missing={"ordered_claims": "the queue is spread over ranges"},
     )
 
     def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:

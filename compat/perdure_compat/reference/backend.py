@@ -43,7 +43,13 @@ class MemoryBackend(Backend):
     of them.
     """
 
-    capabilities = Capabilities(embedded=True)
+    capabilities = Capabilities(
+        embedded=True,
+        missing={
+            "processes": "the database is the memory of one process",
+            "sql_script": "there are no tables to create",
+        },
+    )
 
     def __init__(self, url: str, *, namespace: str = "perdure") -> None:
         self._name = urlsplit(url).netloc.rpartition("@")[2]

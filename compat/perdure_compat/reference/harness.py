@@ -8,8 +8,6 @@ from perdure_compat.harness import Harness, Place
 class MemoryHarness(Harness):
     """Its places vanish with the last backend that has them open."""
 
-    alone = "the database is the memory of one process"
-
     def fresh(self) -> Place:
         """A name that nobody has used."""
         place = super().fresh()

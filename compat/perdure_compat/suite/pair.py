@@ -39,7 +39,7 @@ class Pair:
 
     def __init__(self, judged: Sequence[Backend], *, prefix: str) -> None:
         self._judged = cycle(judged)
-        self._ordered = judged[0].capabilities.ordered_claims
+        self._ordered = "ordered_claims" not in judged[0].capabilities.missing
         self._prefix = prefix
         self.reference = MemoryBackend("memory://")
         self.reference.migrate()

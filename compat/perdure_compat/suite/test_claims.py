@@ -85,7 +85,7 @@ def _line(backend: Backend) -> tuple[list[Lane], list[str]]:
     return lanes, sorted(keys, key=lambda one: keys[one])
 
 
-@pytest.mark.usefixtures("ordered_claims")
+@pytest.mark.needs("ordered_claims")
 def test_claims_follow_priority_then_due_time_then_id_over_all_lanes(
     backend: Backend,
 ) -> None:
@@ -97,7 +97,7 @@ def test_claims_follow_priority_then_due_time_then_id_over_all_lanes(
     assert seen == order
 
 
-@pytest.mark.usefixtures("ordered_claims")
+@pytest.mark.needs("ordered_claims")
 def test_one_claim_answers_in_the_order_of_the_line(backend: Backend) -> None:
     join(backend, "a")
     lanes, order = _line(backend)

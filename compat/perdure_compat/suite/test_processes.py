@@ -26,7 +26,7 @@ from .records import (
     submit,
 )
 
-pytestmark = pytest.mark.usefixtures("processes")
+pytestmark = pytest.mark.needs("processes")
 
 BRIEF = 0.2
 """Seconds of a lease, for those who shall die."""

@@ -44,7 +44,7 @@ def test_any_number_of_threads_may_migrate_at_once(place: Place) -> None:
         backend.close()
 
 
-@pytest.mark.usefixtures("processes")
+@pytest.mark.needs("processes")
 def test_any_number_of_processes_may_migrate_at_once(place: Place) -> None:
     children = [Child(place, "migrate") for _ in range(3)]
     for child in children:
@@ -53,7 +53,7 @@ def test_any_number_of_processes_may_migrate_at_once(place: Place) -> None:
     assert [child.end() for child in children] == [0] * 3
 
 
-@pytest.mark.usefixtures("processes")
+@pytest.mark.needs("processes")
 @pytest.mark.parametrize("milliseconds", [0, 10, 40])
 def test_a_migration_killed_half_way_is_finished_by_the_next(
     place: Place, milliseconds: int
@@ -69,6 +69,7 @@ def test_a_migration_killed_half_way_is_finished_by_the_next(
         own(backend, "a", "w")
 
 
+@pytest.mark.needs("sql_script")
 def test_the_migration_is_printed_without_being_run(place: Place) -> None:
     with closing(place.open()) as backend:
         script = backend.migration_sql()

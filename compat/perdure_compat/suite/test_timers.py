@@ -94,7 +94,7 @@ def test_what_is_not_delayed_is_left_alone(backend: Backend) -> None:
     assert {one.id: one for one in backend.load(every)} == before
 
 
-@pytest.mark.usefixtures("ordered_claims")
+@pytest.mark.needs("ordered_claims")
 def test_who_was_woken_keeps_its_place_by_its_due_time(backend: Backend) -> None:
     """It stands behind what was due before, and before what comes after."""
     join(backend, "a")
