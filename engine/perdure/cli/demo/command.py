@@ -13,11 +13,11 @@ from typing import Annotated
 import attrs
 import typer
 
+from perdure.cli.database import database
 from perdure.cli.exits import Exit
 from perdure.cli.options import DatabaseUrl, Json
 from perdure.cli.output import answers, note, notes, say_json
 
-from .database import database
 from .report import Report
 from .screen import Screen
 

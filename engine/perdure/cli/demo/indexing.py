@@ -22,6 +22,9 @@ LEASE = timedelta(seconds=3)
 LOG = "bodies.log"
 STEPS = ("read", "count", "store")
 
+# Python 3.11 counts how deep a tree is for all threads together, and then fails at random.
+_parsing = threading.Lock()
+
 
 class Source(TypedDict):
     """What is recorded of a file; its text stays where it is."""
@@ -54,9 +57,11 @@ def count(file: str, folder: str) -> Counts:
     content = (library() / file).read_bytes()
     lines = len(content.splitlines())
     try:
-        nodes = [*ast.walk(ast.parse(content))]
+        with _parsing:
+            tree = ast.parse(content)
     except (SyntaxError, ValueError):
         return Counts(parses=False, definitions=0, imports=0, lines=lines)
+    nodes = [*ast.walk(tree)]
     defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return Counts(
         parses=True,

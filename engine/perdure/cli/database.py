@@ -1,4 +1,4 @@
-"""Which database the demo plays on: a fresh file, a real PostgreSQL from a wheel, or a given one."""
+"""A database for a while: a fresh file, a real PostgreSQL from a wheel, or a given one."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ def database(
     Raises:
         ConfigurationError: it cannot be shared with workers, or is not installed.
     """
-    fresh = nullcontext(url or f"sqlite:///{folder / 'demo.db'}")
+    fresh = nullcontext(url or f"sqlite:///{folder / 'perdure.db'}")
     with _postgres(folder) if embedded_postgres else fresh as chosen:
         if chosen.rstrip("/").replace("///", "/") in _PRIVATE:
             raise ConfigurationError(
-                f"{chosen} is memory of this process, which the demo's workers cannot see: "
+                f"{chosen} is memory of this process, which worker processes cannot see: "
                 f"give a file, or nothing for a fresh one"
             )
         yield chosen
@@ -50,7 +50,7 @@ def _postgres(folder: Path) -> Generator[str, None, None]:
 
 @contextmanager
 def _runtime_folder() -> Generator[None, None, None]:
-    """A place of the demo's own for the wheel's lock file and socket, chosen at its import.
+    """A place of one's own for the wheel's lock file and socket, chosen at its import.
 
     By default they are in /tmp itself, where the first user to come locks out all others.
     """

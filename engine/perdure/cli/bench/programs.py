@@ -1,0 +1,67 @@
+"""The workflows that are measured.
+
+Only the benchmark and its workers import this module, so that no other worker serves it.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import perdure
+from perdure.call import Call
+
+from .setting import Mode
+
+HELD = "PERDURE_BENCH_HELD"
+"""Names the file whose presence lets `held` go on."""
+
+
+@perdure.step
+async def step(payload: str) -> str:
+    """Return what it was given."""
+    return payload
+
+
+@perdure.step
+def sync_step(payload: str) -> str:
+    """Return what it was given."""
+    return payload
+
+
+@perdure.workflow(name="perdure.bench.steps")
+async def steps(number: int, payload: str) -> str:
+    """So many steps, one after another."""
+    for _ in range(number):
+        await step(payload)
+    return payload
+
+
+@perdure.workflow(name="perdure.bench.sync_steps")
+def sync_steps(number: int, payload: str) -> str:
+    """So many steps, one after another."""
+    for _ in range(number):
+        sync_step(payload)
+    return payload
+
+
+@perdure.step
+async def hold() -> None:
+    """Take as long as nobody lets go."""
+    gate = Path(os.environ[HELD])
+    while not gate.exists():  # noqa: ASYNC110, ASYNC240 (another process makes it)
+        await asyncio.sleep(0.1)
+
+
+@perdure.workflow(name="perdure.bench.held")
+async def held(payload: str) -> str:
+    """One step, and another that is held."""
+    await step(payload)
+    await hold()
+    return payload
+
+
+def call(mode: Mode, *, number: int, payload: int) -> Call[Any]:
+    """A workflow of so many steps, with an argument of so many bytes."""
+    text = "x" * payload
+    return steps.bind(number, text) if mode is Mode.ASYNC else sync_steps.bind(number, text)

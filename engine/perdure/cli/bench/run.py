@@ -1,0 +1,55 @@
+"""One run of a workload: its setting, its ground, and somebody to tell about progress."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from perdure.call import Call
+
+from .ground import Ground, ground
+from .setting import Mode, Setting
+
+_CONCURRENCY = {Mode.ASYNC: 500, Mode.SYNC: 200}
+_THREADS = 200
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """What a workload is given."""
+
+    setting: Setting
+    url: str
+    folder: Path
+    show: Callable[[str, int, int], None]
+    """Told what goes on, how far it is, and how far it goes."""
+
+    @contextmanager
+    def ground(self) -> Generator[Ground, None, None]:
+        """Fresh tables."""
+        with ground(self.url, self.folder) as fresh:
+            yield fresh
+
+    def call(self) -> Call[Any]:
+        """One of the workflows that the setting asks for."""
+        from .programs import call  # noqa: PLC0415 (it registers workflows)
+
+        return call(self.setting.mode, number=self.setting.steps, payload=self.setting.payload)
+
+    def fill(self, where: Ground) -> Sequence[str]:
+        """Start all workflows; their ids."""
+        with where.engine() as engine:
+            call = self.call()
+            calls = (call for _ in range(self.setting.workflows))
+            return [handle.id for handle in engine.start_many(calls)]
+
+    def worker(self) -> dict[str, Any]:
+        """The options of a worker."""
+        return {"concurrency": _CONCURRENCY[self.setting.mode], "threads": _THREADS}
+
+    def follow(self, what: str, ended: Iterable[int], of: int) -> None:
+        """Show progress until there is no more."""
+        for number in ended:
+            self.show(what, number, of)

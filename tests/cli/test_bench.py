@@ -1,0 +1,83 @@
+"""`perdure bench`: each workload, small; that its figures are there and make sense, not how fast."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from .terminal import Perdure
+
+DRAINED = {"workflows_per_second", "steps_per_second"}
+LIMIT = {"limit_workflows_per_second", "ratio_to_limit"}
+WAITED = {"p50_ms", "p99_ms", "same_process_p50_ms", "same_process_p99_ms", "commit_ms"}
+FIGURES = {
+    "drain": DRAINED | LIMIT,
+    "enqueue": {"single_workflows_per_second", "workflows_per_second", "ratio_to_bulk"},
+    "latency": WAITED | {"p50_commits"},
+    "steps": {"ms_per_step", "commit_ms", "commits_per_step"},
+    "history": DRAINED | {"empty_workflows_per_second", "ratio_to_empty"},
+    "snapshot": DRAINED | {"alone_workflows_per_second", "ratio_to_alone"},
+    "limit": {"limit_workflows_per_second"},
+}
+
+
+def bench(perdure: Perdure, workload: str, *more: str) -> dict[str, Any]:
+    """What the last line of a small benchmark says."""
+    given = ("--workflows", "20", "--steps", "2", "--history", "50", "--repeat", "1", "--json")
+    answer = perdure("bench", workload, *given, *more)
+    assert answer.code == 0, answer.err
+    told: dict[str, Any] = answer.json
+    assert told["workload"] == workload
+    assert (told["workflows"], told["steps"], told["payload"]) == (20, 2, 100)
+    assert len(told["runs"]) == told["repeat"] == 1
+    return told
+
+
+@pytest.mark.parametrize("workload", FIGURES)
+def test_a_workload_tells_its_figures_on_sqlite(perdure: Perdure, workload: str) -> None:
+    told = bench(perdure, workload)
+    assert told["backend"].startswith("sqlite:///")
+    for name in FIGURES[workload]:
+        assert told[name] == told["runs"][0][name] > 0
+    assert not [*perdure.folder.rglob("*.db*")]
+
+
+@pytest.mark.parametrize("workload", ["drain", "latency", "enqueue", "history"])
+def test_a_workload_tells_its_figures_on_postgresql(
+    perdure: Perdure, postgres_url: str, workload: str
+) -> None:
+    told = bench(perdure, workload, "-d", postgres_url)
+    assert told["backend"].startswith("postgresql://")
+    for name in FIGURES[workload]:
+        assert told[name] > 0
+    with psycopg.connect(postgres_url) as look:
+        left = look.execute("SELECT 1 FROM pg_namespace WHERE nspname LIKE 'perdure%'")
+        assert left.fetchall() == []
+
+
+def test_idle_counts_the_transactions_of_a_worker(perdure: Perdure, postgres_url: str) -> None:
+    told = bench(perdure, "idle", "-d", postgres_url, "--seconds", "2", "--workers", "1")
+    assert 0 < told["transactions_per_second"] < 20
+
+
+def test_recovery_ends_what_a_killed_worker_held(perdure: Perdure) -> None:
+    told = bench(perdure, "recovery")
+    assert told["seconds"] == pytest.approx(told["seconds_beyond_lease"] + 10)
+
+
+def test_drain_runs_sync_workflows_too(perdure: Perdure) -> None:
+    assert bench(perdure, "drain", "--mode", "sync", "--workers", "1")["mode"] == "sync"
+
+
+def test_a_table_is_printed_where_no_json_is_asked_for(perdure: Perdure) -> None:
+    answer = perdure("bench", "limit", "--workflows", "20", "--repeat", "2")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("limit on sqlite:///")
+    assert "median of 2 runs" in answer.out
+    assert "limit_workflows_per_second" in answer.out
+
+
+def test_what_a_database_does_not_count_is_refused(perdure: Perdure) -> None:
+    answer = perdure("bench", "idle", "--repeat", "1")
+    assert answer.code == 2
+    assert "does not count its transactions" in answer.err
