@@ -45,7 +45,8 @@ class Injector(ABC):
         """Count from here, and follow this plan.
 
         A strike that does not fit its point is passed over. `meanwhile` is what
-        somebody else does between a failure and the backend's own next try.
+        somebody else does while the backend can do nothing: between a failure and
+        its own next try, and in a pause, which is a mishap only where this is given.
         """
 
     @abstractmethod

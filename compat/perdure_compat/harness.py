@@ -6,11 +6,9 @@ the scheme of its URL, for instance to drop a namespace when its test is over.
 """
 
 import secrets
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -44,7 +42,8 @@ class Deviation:
 class Place:
     """Where one test keeps its tables; whatever is opened on it sees the same data."""
 
-    url: str
+    url: str = attrs.field(repr=False)
+    """It may hold a password."""
     namespace: str
 
     def open(self) -> Backend:
@@ -57,6 +56,15 @@ class Harness:
 
     deviations: Sequence[Deviation] = ()
     """What this backend is known to do otherwise; a row too many fails the run."""
+    missing: Mapping[str, str] = {
+        "clock": "the harness cannot let time pass",
+        "faults": "the harness cannot let calls fail",
+    }
+    """What this harness cannot do for a test that needs it, and why.
+
+    `clock`: `pass_time`. `faults`: `injector`. Who overrides both says that nothing
+    is missing.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -77,40 +85,16 @@ class Harness:
         """What lets the calls of this backend fail; None where nothing can."""
         return None
 
+    def pass_time(self, place: Place, by: timedelta) -> None:
+        """Make all that is stored at `place` older by so much, as if that time had passed."""
+        raise NotImplementedError(self.missing["clock"])
+
     def close(self) -> None:
         """The run is over."""
 
 
-class FileHarness(Harness):
-    """A new file for each test, in a temporary folder beside the URL's own path."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        path = urlsplit(url).path[1:]
-        beside = Path(path).resolve().parent if path else None
-        self._folder = Path(tempfile.mkdtemp(prefix="perdure-compat-", dir=beside))
-
-    def fresh(self) -> Place:
-        """A file that does not exist yet."""
-        place = super().fresh()
-        query = urlsplit(self.url).query
-        file = self._folder / place.namespace / "perdure.db"
-        file.parent.mkdir()
-        url = f"{scheme_of(self.url)}:///{file.as_posix()}"
-        return attrs.evolve(place, url=f"{url}?{query}" if query else url)
-
-    def dispose(self, place: Place) -> None:
-        """Delete the file and what the database put beside it."""
-        shutil.rmtree(self._folder / place.namespace)
-
-    def close(self) -> None:
-        """Delete what tests made and did not use."""
-        shutil.rmtree(self._folder)
-
-
 def harness_for(url: str) -> Harness:
     """The harness of the package that serves `url`, else the one that fits any."""
-    scheme = scheme_of(url)
-    for found in entry_points(group=GROUP, name=scheme):
+    for found in entry_points(group=GROUP, name=scheme_of(url)):
         return cast("type[Harness]", found.load())(url)
-    return FileHarness(url) if scheme == "sqlite" else Harness(url)
+    return Harness(url)

@@ -1,6 +1,6 @@
 """The pytest plugin of the suite: which database, and a fresh place on it for each test."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -8,97 +8,120 @@ import pytest
 from perdure.backend import Backend
 from perdure.errors import PerdureError
 
-from .harness import Harness, Place, harness_for
+from .demands import asked, expect, leave_out
+from .harness import Harness, Place
+from .limit import LONGEST, limited
+from .nouns import NOUNS
 from .profile import Profile
+from .subject import Subject, subject_at
 
-NOUNS = (
-    "schema",
-    "workers",
-    "submission",
-    "claims",
-    "steps",
-    "commit",
-    "death",
-    "recovery",
-    "timers",
-    "queries",
-    "processes",
-    "histories",
-)
-
-_HARNESS = pytest.StashKey[Harness]()
-_WHERE = pytest.StashKey[str]()
-_MISSING = pytest.StashKey[Mapping[str, str]]()
+SUBJECT = pytest.StashKey[Subject]()
+CAPABILITIES = pytest.StashKey[Sequence[str]]()
+"""What the tests ask for, those that are not selected too."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that names the database."""
+    """Add the options that say what is judged, and how."""
     parser.addoption("--backend-url", help="The database whose backend is judged.")
+    parser.addoption("--judge-only", choices=NOUNS, help="Only the promises about one noun.")
     parser.addoption("--judge-seed", type=int, help="Begin all random choices here.")
     parser.addoption("--thorough", action="store_true", help="Look for minutes.")
+    parser.addoption("--judge-limit", type=float, default=LONGEST, help="Seconds for one test.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the nouns known as marks."""
+    """Meet the backend, and make the marks known."""
+    if (url := config.getoption("--backend-url")) and SUBJECT not in config.stash:
+        config.stash[SUBJECT] = _met(url)
     for noun in NOUNS:
         config.addinivalue_line("markers", f"{noun}: promises about {noun}.")
-    if url := config.getoption("--backend-url"):
-        config.stash[_HARNESS] = harness_for(url)
-        config.stash[_WHERE], config.stash[_MISSING] = _judged(config.stash[_HARNESS])
     config.addinivalue_line("markers", "promise(words): what the seam says.")
     config.addinivalue_line("markers", "needs(capability): not run where it is missing.")
 
 
-def _judged(harness: Harness) -> tuple[str, Mapping[str, str]]:
+def _met(url: str) -> Subject:
     try:
-        with closing(harness.fresh().open()) as backend:
-            return backend.where, backend.capabilities.missing
+        return subject_at(url)
     except PerdureError as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Clean up after the last test."""
-    if harness := config.stash.get(_HARNESS, None):
-        harness.close()
+    if subject := config.stash.get(SUBJECT, None):
+        subject.harness.close()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test with the noun that its module is named after, and what it cannot show."""
-    missing = config.stash.get(_MISSING, {})
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Put tests in the order of their nouns, say what cannot be shown, and select."""
+    items.sort(key=lambda item: NOUNS.index(noun_of(item)))
     for item in items:
-        for needed in item.iter_markers("needs"):
-            if (capability := needed.args[0]) in missing:
-                item.add_marker(pytest.mark.skip(f"{capability}: {missing[capability]}"))
-        noun = item.path.stem.removeprefix("test_")
-        if noun in NOUNS:
-            item.add_marker(noun)
+        item.add_marker(noun_of(item))
+    config.stash[CAPABILITIES] = asked(items)
+    whole = not session.testsfailed
+    if whole and (subject := config.stash.get(SUBJECT, None)):
+        leave_out(items, subject.missing)
+        expect(items, subject.harness.deviations)
+    if only := config.getoption("--judge-only"):
+        _select(config, items, only)
+
+
+def noun_of(item: pytest.Item) -> str:
+    """What a test is about: the noun that its module is named after."""
+    return item.path.stem.removeprefix("test_")
+
+
+def _select(config: pytest.Config, items: list[pytest.Item], only: str) -> None:
+    others = [item for item in items if noun_of(item) != only]
+    items[:] = [item for item in items if noun_of(item) == only]
+    if not items:
+        raise pytest.UsageError(f"no test is about {only}")
+    config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Give no test more time than there is, unless it is asked to take its time."""
+    limit = 0 if item.config.getoption("--thorough") else item.config.getoption("--judge-limit")
+    with limited(float(limit or 0)):
+        yield
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what is judged."""
-    where = config.stash.get(_WHERE, None)
-    return [f"perdure conformance: {where}"] if where else []
+    """Say what is judged, and how."""
+    subject = config.stash.get(SUBJECT, None)
+    if subject is None:
+        return []
+    seed = config.getoption("--judge-seed")
+    return [
+        f"perdure conformance: {subject.where}",
+        f"seed: {'fixed' if seed is None else seed}"
+        + (", thorough" if config.getoption("--thorough") else ""),
+        *(f"missing: {name}: {why}" for name, why in subject.missing.items()),
+    ]
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what stays behind in the database."""
-    harness = config.stash.get(_HARNESS, None)
-    if harness is not None and harness.left:
+    subject = config.stash.get(SUBJECT, None)
+    if subject is not None and (left := subject.harness.left):
         terminalreporter.write_line(
-            f"left behind: {len(harness.left)} namespaces named {harness.prefix}_…"
+            f"left behind: {len(left)} namespaces named {subject.harness.prefix}_…"
         )
 
 
 @pytest.fixture(scope="session")
 def harness(pytestconfig: pytest.Config) -> Harness:
     """What makes places on the database under test."""
-    harness = pytestconfig.stash.get(_HARNESS, None)
-    if harness is None:
+    subject = pytestconfig.stash.get(SUBJECT, None)
+    if subject is None:
         raise pytest.UsageError("name the database: --backend-url=sqlite://")
-    return harness
+    return subject.harness
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +129,7 @@ def profile(pytestconfig: pytest.Config) -> Profile:
     """How hard to look."""
     return Profile(
         seed=pytestconfig.getoption("--judge-seed"),
-        thorough=pytestconfig.getoption("--thorough"),
+        thorough=bool(pytestconfig.getoption("--thorough")),
     )
 
 

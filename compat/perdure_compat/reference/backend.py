@@ -56,6 +56,8 @@ class MemoryBackend(Backend):
         self.store = store_at(self._name, namespace)
         self.turn: Callable[[WorkflowRecord], Any] = workflows.turn
         """The line of the queue; a test may set another one."""
+        self.choice: Callable[[WorkflowRecord], Any] = workflows.due
+        """Which `wake` and `reap` take first; a test may set another one."""
 
     def __repr__(self) -> str:
         return f"<MemoryBackend {self.where}, {len(self.store.workflows)} workflows>"
@@ -63,6 +65,12 @@ class MemoryBackend(Backend):
     @property
     def where(self) -> str:
         return f"memory://{self._name}"
+
+    def copy(self) -> "MemoryBackend":
+        """A private backend whose tables hold the same from now on."""
+        other = MemoryBackend("memory://")
+        other.store = self.store.copy()
+        return other
 
     # -------------------------------------------------------------- schema
 
@@ -117,7 +125,7 @@ class MemoryBackend(Backend):
         with self.store.transaction() as now:
             moved = {
                 one.id: workflows.recovered(one, recovery, progress=self._progress(one), now=now)
-                for one in self._orphans()[:limit]
+                for one in sorted(self._orphans(), key=self.choice)[:limit]
             }
             self.store.workflows.update(moved)
             self._forget(now)
@@ -198,7 +206,7 @@ class MemoryBackend(Backend):
     def wake(self, *, limit: int) -> int:
         with self.store.transaction() as now:
             timed = [one for one in self.store.workflows.values() if workflows.timed(one)]
-            due = sorted((one for one in timed if one.run_at <= now), key=lambda one: one.run_at)
+            due = sorted((one for one in timed if one.run_at <= now), key=self.choice)
             woken = {one.id: workflows.woken(one) for one in due[:limit]}
             self.store.workflows.update(woken)
             return len(woken)

@@ -58,6 +58,17 @@ class Store:
                 raise SchemaError("there are no tables in this memory: call migrate()")
             yield self.clock()
 
+    def copy(self) -> "Store":
+        """A database of its own that holds the same."""
+        with self._lock:
+            other = Store(clock=self.clock, migrated=self.migrated)
+            other.workers |= self.workers
+            other.definitions |= self.definitions
+            other.workflows |= self.workflows
+            other.steps |= {key: dict(there) for key, there in self.steps.items()}
+            other.waits |= {key: dict(there) for key, there in self.waits.items()}
+            return other
+
 
 _SHARED: WeakValueDictionary[tuple[str, str], Store] = WeakValueDictionary()
 _SHARING = Lock()

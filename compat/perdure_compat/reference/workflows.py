@@ -54,6 +54,11 @@ def timed(workflow: WorkflowRecord) -> bool:
     return workflow.status in (Status.DELAYED, Status.WAITING)
 
 
+def due(workflow: WorkflowRecord) -> datetime:
+    """When it wants to run: who waits longest is served first where all are equal."""
+    return workflow.run_at
+
+
 def woken(workflow: WorkflowRecord) -> WorkflowRecord:
     """Due: it keeps its place by its due time."""
     return attrs.evolve(workflow, status=Status.ENQUEUED)

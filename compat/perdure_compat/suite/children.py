@@ -33,6 +33,7 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._close()
 
     def go(self) -> None:
         """Wait until the child is ready, then let it begin."""

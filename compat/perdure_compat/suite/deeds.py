@@ -6,6 +6,7 @@ a line.
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from perdure.backend import Backend, Batch
 from perdure_compat.harness import Place
 
-from .records import claim, end, info, job, step
+from .records import AT_ONCE, PATIENT, claim, end, info, job, record, step
 
 
 def say(something: Any) -> None:
@@ -65,8 +66,21 @@ def work(backend: Backend, *, worker: str, lease: float, steps: int) -> None:
         say([["end", one.workflow_id, 0] for one in ends])
 
 
+def put(backend: Backend, *, worker: str, workflow: str, steps: int, output_json: str) -> None:
+    """Record steps one by one, and say how often each kind of answer came."""
+    given = [step(workflow, seq, output_json=output_json) for seq in range(1, steps + 1)]
+    told = [answer for one in given for answer in record(backend, worker, one).steps]
+    say(Counter(type(answer).__name__ for answer in told))
+
+
+def bury(backend: Backend, *, limit: int) -> None:
+    """Take back what the dead own, until nothing is left, and say what it was."""
+    while (reaped := backend.reap([], margin=AT_ONCE, recovery=PATIENT, limit=limit)).workflows:
+        say(sorted(reaped.workflows))
+
+
 ACTS: Mapping[str, Callable[..., None]] = {
-    one.__name__: one for one in (migrate, submit, take, hold, work)
+    one.__name__: one for one in (migrate, submit, take, hold, work, put, bury)
 }
 
 

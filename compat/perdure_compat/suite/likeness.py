@@ -14,11 +14,13 @@ APART = timedelta(seconds=20)
 
 def alike(one: Any, other: Any) -> bool:
     """Whether two values are equal, all times in them more or less."""
+    if one == other:
+        return True
     if isinstance(one, datetime) and isinstance(other, datetime):
         return abs(one - other) < APART
     left, right = _parts(one), _parts(other)
     if left is None or right is None:
-        return bool(one == other)
+        return False
     return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
 
 

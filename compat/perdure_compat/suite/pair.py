@@ -1,136 +1,175 @@
-"""The backend under test beside the reference: the same calls, and answers to compare."""
+"""The backend under test beside the reference, in as many possible worlds as it takes.
 
-from collections.abc import Callable, Collection, Sequence
+After an answer that nobody heard, the reference stands in two worlds: in one the
+call took effect, in the other not. Each further call is made in all of them, and
+those that disagree with an answer or a look of the backend's fall away. What really
+happened is used by nobody.
+"""
+
+from collections.abc import Collection, Sequence
 from itertools import cycle
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
-from perdure.backend import (
-    Backend,
-    Batch,
-    Claimed,
-    Committed,
-    Lane,
-    Peer,
-    Pulse,
-    Reaped,
-    Recovery,
-)
+import attrs
+
+from perdure.backend import Backend, Peer, Recovery
+from perdure.errors import BackendUnavailable
 from perdure.model import WorkflowRecord
-from perdure_compat.reference import MemoryBackend
-from perdure_compat.reference.workflows import turn
 
-from .likeness import APART, alike, worded
+from .calls import ALL, UNKNOWN, Call, Heartbeat, Outcome
+from .fates import Breakage, Fate, Loss
+from .likeness import alike, worded
 from .plans import WORDS
 from .records import AT_ONCE
+from .spelled import spelled
 from .watch import Sight
-
-T = TypeVar("T")
-
-ALL = 10_000
-"""A limit that no history reaches: which ones a smaller one takes is not always promised."""
+from .worlds import World, distinct
 
 
-def _as_it_is(answer: Any) -> Any:
-    return answer
-
-
+@attrs.define(eq=False)
 class Pair:
-    """Two worlds that must look the same, as far as the ids of one history go."""
+    """What must look the same in one world at least, as far as the ids of one history go."""
 
-    def __init__(self, judged: Sequence[Backend], *, prefix: str) -> None:
-        self._judged = cycle(judged)
-        self._ordered = "ordered_claims" not in judged[0].capabilities.missing
-        self._prefix = prefix
-        self.reference = MemoryBackend("memory://")
-        self.reference.migrate()
-        self.seen = Sight()
+    judged: Sequence[Backend]
+    ids: Sequence[str]
+    breakage: Breakage | None = None
+    fate: Fate | None = None
+    """What awaits the next call."""
+    worlds: list[World] = attrs.field(factory=lambda: [World()])
+    seen: Sight = attrs.field(factory=Sight)
+    """What the last look showed."""
+    since: list[Call] = attrs.field(factory=list[Call])
+    """What was called since then, as often as it may have taken effect."""
+    witnessed: list[Sequence[Peer]] = attrs.field(factory=lambda: [()])
+    _said: list[tuple[Call, str, Any]] = attrs.field(factory=list[tuple[Call, str, Any]])
+    _turn: "cycle[Backend]" = attrs.field(init=False)
 
-    def ask(self, verb: Callable[[Backend], T], tidy: Callable[[T], object] = _as_it_is) -> T:
-        """Call both; what is under test must answer like the reference."""
-        theirs, ours = verb(next(self._judged)), verb(self.reference)
-        assert alike(tidy(theirs), tidy(ours)), f"told {theirs!r}, and the reference {ours!r}"
-        return theirs
+    def __attrs_post_init__(self) -> None:
+        self._turn = cycle(self.judged)
 
-    def look(self, ids: Collection[str]) -> tuple[Sight, Sight]:
-        """What was to be seen before, and what is now; both worlds look the same."""
-        judged = next(self._judged)
-        now = Sight.of(judged.load(ids), judged.history(ids))
-        ours = Sight.of(self.reference.load(ids), self.reference.history(ids))
-        for key, one in ours.workflows.items():
-            there = now.workflows.get(key)
-            assert there is not None, f"{key} is missing"
-            assert alike(_worded(there), _worded(one)), f"there is {there}, not {one}"
-        assert now.workflows.keys() == ours.workflows.keys()
-        assert alike(now.steps, ours.steps), f"there is {now.steps}, not {ours.steps}"
-        assert alike(now.waits, ours.waits), f"there is {now.waits}, not {ours.waits}"
+    @property
+    def ordered(self) -> bool:
+        """Whether a lone claimer is served in order."""
+        return "ordered_claims" not in self.judged[0].capabilities.missing
+
+    @property
+    def fresh(self) -> Sight | None:
+        """What there is, unless something was called since the last look."""
+        return None if self.since else self.seen
+
+    def dead(self) -> set[str]:
+        """The workers that are dead, whatever has happened."""
+        return set[str].intersection(*[world.dead() for world in self.worlds])
+
+    def living(self) -> set[str]:
+        """The workers that live, whatever has happened."""
+        return set[str].intersection(*[world.living() for world in self.worlds])
+
+    # ----------------------------------------------------------------- ask
+
+    def ask(self, call: Call) -> Any:
+        """Call the backend; the answer, which fits one world at least, or `UNKNOWN`."""
+        fate, backend = self._next_fate(), next(self._turn)
+        if fate is None:
+            return self._learn(call, Outcome(told=call.on(backend)), backend)
+        if fate.loss is Loss.STRUCK:
+            return self._struck(call, fate, backend)
+        if fate.loss is Loss.AFTER:
+            call.on(backend)
+        self._learn(call, Outcome(), backend, fate=fate)
+        return self._again(call) if fate.again and call.repeatable else UNKNOWN
+
+    def _again(self, call: Call) -> Any:
+        backend = next(self._turn)
+        return self._learn(call, Outcome(told=call.on(backend)), backend)
+
+    def _next_fate(self) -> Fate | None:
+        fate = self.fate
+        if fate is None:
+            return None
+        met, self.fate = fate.met()
+        return fate if met else None
+
+    def _struck(self, call: Call, fate: Fate, backend: Backend) -> Any:
+        assert self.breakage
+        strike = self.breakage.strike(call, fate.pick)
+        if strike is None:
+            return self._learn(call, Outcome(told=call.on(backend)), backend)
+        try:
+            outcome = Outcome(told=self.breakage.made(call, backend, strike), struck=True)
+        except BackendUnavailable as error:
+            outcome = Outcome(struck=True, error=error)
+        told = self._learn(call, outcome, backend, fate=fate)
+        repeated = told is UNKNOWN and fate.again and call.repeatable
+        return self._again(call) if repeated else told
+
+    def _learn(
+        self, call: Call, outcome: Outcome, backend: Backend, fate: Fate | None = None
+    ) -> Any:
+        self._note(call, fate, outcome)
+        outcome = attrs.evolve(outcome, before=self.fresh)
+        if call.hidden(outcome):
+            outcome = attrs.evolve(outcome, after=_sight(backend, self.ids))
+        self._keep(call, outcome)
+        if not call.reads:
+            self.since += [call] * (2 if outcome.struck else 1)
+        if isinstance(call, Heartbeat) and outcome.told is not UNKNOWN:
+            self.witnessed.append(call.mine(outcome.told))
+        return outcome.told
+
+    def _keep(self, call: Call, outcome: Outcome) -> None:
+        """Play the call in all worlds, in all ways, and keep those that agree."""
+        ways = call.ways(outcome)
+        kept, refuted = list[World](), list[tuple[World, Any]]()
+        for world in self.worlds:
+            for way in ways:
+                there = world.fork(f"{call} {way}") if len(ways) > 1 else world
+                ours = call.play(there, way, outcome)
+                if outcome.told is UNKNOWN or call.agrees(there, outcome, ours):
+                    kept.append(there)
+                else:
+                    refuted.append((there, ours))
+        if not kept:
+            self._fail(
+                f"{call} answered {spelled(outcome.told)}",
+                [(world, f"the answer is {spelled(ours)}") for world, ours in refuted],
+            )
+        self.worlds = distinct(kept) if len(kept) > 1 else kept
+
+    # ---------------------------------------------------------------- look
+
+    def look(self) -> tuple[Sight, Sight]:
+        """What was to be seen before, and what is now; one world looks the same."""
+        now = _sight(next(self._turn), self.ids)
+        found = [(world, _difference(now, world.sight(self.ids))) for world in self.worlds]
+        self.worlds = [world for world, difference in found if not difference]
+        if not self.worlds:
+            self._fail("A look at the workflows showed what cannot be", found)
         before, self.seen = self.seen, now
+        self.since.clear()
         return before, now
 
-    # --------------------------------------------------------------- verbs
+    def _fail(self, what: str, found: Sequence[tuple[World, str]]) -> NoReturn:
+        lines = [what + ", but:", *[_verdict(world, difference) for world, difference in found]]
+        raise AssertionError("\n".join(lines))
 
-    def heartbeat(self, verb: Callable[[Backend], Pulse | None]) -> tuple[list[Peer], list[Peer]]:
-        """The peers of this history as each world's worker sees them."""
-        theirs, ours = verb(next(self._judged)), verb(self.reference)
-        if theirs is None or ours is None:
-            assert theirs is ours, f"told {theirs!r}, and the reference {ours!r}"
-            return [], []
-        assert alike(theirs.now, ours.now)
-        assert theirs.orphans == ours.orphans, f"orphans: {theirs.orphans}, not {ours.orphans}"
-        self._compare_due(theirs, ours)
-        one, other = self._mine(theirs), self._mine(ours)
-        leases = [{p.worker_id: p.lease_until for p in each} for each in (one, other)]
-        assert alike(*leases), f"peers {one}, not {other}"
-        return one, other
+    # --------------------------------------------------------------- story
 
-    def _compare_due(self, theirs: Pulse, ours: Pulse) -> None:
-        # Earlier histories may have left something that is due in years.
-        if ours.next_due is not None:
-            assert theirs.next_due is not None, "something waits"
-            assert theirs.next_due < ours.next_due + APART
-            if ours.next_due < ours.now:
-                assert alike(theirs.next_due, ours.next_due)
+    def _note(self, call: Call, fate: Fate | None, outcome: Outcome) -> None:
+        how = f"lost {fate.loss}" if fate else ""
+        self._said.append((call, how, outcome.error or outcome.told))
 
-    def _mine(self, pulse: Pulse) -> list[Peer]:
-        mine = [peer for peer in pulse.peers if peer.worker_id.startswith(self._prefix)]
-        return sorted(mine, key=lambda peer: peer.worker_id)
-
-    def reap(
-        self, seen: tuple[list[Peer], list[Peer]], *, recovery: Recovery, **how: Any
-    ) -> Reaped:
-        """Each world judges by what was seen in it."""
-        theirs = next(self._judged).reap(seen[0], recovery=recovery, limit=ALL, **how)
-        ours = self.reference.reap(seen[1], recovery=recovery, limit=ALL, **how)
-        assert sorted(theirs.workers) == sorted(ours.workers), f"dead: {theirs}, not {ours}"
-        assert theirs.workflows == ours.workflows, f"recovered: {theirs}, not {ours}"
-        return theirs
-
-    def claim(
-        self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool
-    ) -> Sequence[Claimed]:
-        """Who has no order to keep chooses first, and the reference chooses the same."""
-        theirs = next(self._judged).claim(worker_id, lanes, limit=limit, suspects=suspects)
-        self.reference.turn = self._turn([one.id for one in theirs])
-        ours = self.reference.claim(worker_id, lanes, limit=limit, suspects=suspects)
-        if not self._ordered:
-            theirs = sorted(theirs, key=lambda one: one.id)
-            ours = sorted(ours, key=lambda one: one.id)
-        assert alike(theirs, ours), f"claimed {theirs!r}, and the reference {ours!r}"
-        return theirs
-
-    def _turn(self, chosen: Collection[str]) -> Callable[[WorkflowRecord], Any]:
-        if not self._ordered:
-            return lambda one: (one.id not in chosen, turn(one))
-        # Their times decide: two clocks may not agree on which came first.
-        there = self.seen.workflows
-        return lambda one: turn(there[one.id])
-
-    def commit(self, worker_id: str, batch: Batch) -> Committed:
-        """Write a batch in both worlds."""
-        return self.ask(lambda backend: backend.commit(worker_id, batch))
+    def story(self) -> str:
+        """All calls so far, as the backend saw them."""
+        lines = [
+            f"{at:>4}. {call} -> {_answer(told)}{f' ({how})' if how else ''}"
+            for at, (call, how, told) in enumerate(self._said, 1)
+        ]
+        return "\n".join(["All calls of this history, one after another:", *lines])
 
     def end(self, workers: Collection[str]) -> None:
         """Leave nothing behind that a later history could see."""
-        judged = next(self._judged)
+        judged = next(self._turn)
         for worker_id in workers:
             judged.leave(worker_id)
         last = Recovery(max_strikes=1, backoff=AT_ONCE)
@@ -138,5 +177,49 @@ class Pair:
         judged.wake(limit=ALL)
 
 
-def _worded(workflow: WorkflowRecord) -> WorkflowRecord:
-    return worded(workflow, ours=WORDS)
+def _sight(backend: Backend, ids: Collection[str]) -> Sight:
+    return Sight.of(backend.load(ids), backend.history(ids))
+
+
+def _answer(told: Any) -> str:
+    return repr(told) if isinstance(told, Exception) else spelled(told)
+
+
+def _verdict(world: World, difference: str) -> str:
+    tale = "; ".join(world.tale)
+    return f"- if {tale}, {difference}" if tale else f"- {difference}"
+
+
+def _difference(there: Sight, ours: Sight) -> str:
+    """What is not as it should be; empty if all is."""
+    found, wanted = _rows(there), _rows(ours)
+    for key in [*wanted, *(found.keys() - wanted.keys())]:
+        if said := _differs(key, _worded(found.get(key)), _worded(wanted.get(key))):
+            return said
+    return ""
+
+
+def _rows(sight: Sight) -> dict[object, Any]:
+    rows: dict[object, Any] = dict(sight.workflows.items())
+    rows |= {("step", *key): one for key, one in sight.steps.items()}
+    return rows | {("wait", *key): one for key, one in sight.waits.items()}
+
+
+def _differs(key: Any, found: Any, wanted: Any) -> str:
+    if wanted is None:
+        return f"nothing is at {key}, where there is {spelled(found)}"
+    if found is None:
+        return f"{spelled(wanted)} is missing"
+    if alike(found, wanted):
+        return ""
+    fields = [field.name for field in attrs.fields(found.__class__)]
+    wrong = [name for name in fields if not alike(getattr(found, name), getattr(wanted, name))]
+    said = [
+        f"{name} is {spelled(getattr(wanted, name))}, not {spelled(getattr(found, name))}"
+        for name in wrong
+    ]
+    return f"of {key} " + " and ".join(said)
+
+
+def _worded(record: Any) -> Any:
+    return worded(record, ours=WORDS) if isinstance(record, WorkflowRecord) else record

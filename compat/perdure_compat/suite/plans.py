@@ -21,13 +21,17 @@ Ending: TypeAlias = tuple[Status, bool]
 
 @attrs.frozen
 class Piece:
-    """What is wanted of one workflow. `lag`: by how much the writer's epoch is too old."""
+    """What is wanted of one workflow.
+
+    `lag`: by how much the writer's epoch is too old. `doubled`: each step twice.
+    """
 
     workflow: int
     lag: int
     steps: frozenset[int]
     waits: frozenset[int]
     ending: Ending | None
+    doubled: bool = False
 
 
 ENDINGS: Sequence[Ending | None] = (
@@ -52,6 +56,7 @@ def plans(workflows: int) -> st.SearchStrategy[list[Piece]]:
         _SOME,
         _SOME,
         st.sampled_from(ENDINGS),
+        st.sampled_from([False, False, False, True]),
     )
     return st.lists(pieces, min_size=1, max_size=3, unique_by=lambda piece: piece.workflow)
 
@@ -70,7 +75,12 @@ class Writer:
     def batch(self, plan: Sequence[Piece]) -> Batch:
         """The batch that the plan means now."""
         return Batch(
-            steps=[self._step(piece, at) for piece in plan for at in sorted(piece.steps)],
+            steps=[
+                self._step(piece, at)
+                for piece in plan
+                for at in sorted(piece.steps)
+                for _ in range(2 if piece.doubled else 1)
+            ],
             waits=[self._wait(piece, at) for piece in plan for at in sorted(piece.waits)],
             transitions=[self._transition(piece, piece.ending) for piece in plan if piece.ending],
         )

@@ -25,7 +25,19 @@ LEASE = timedelta(minutes=5)
 BRIEF = timedelta(milliseconds=100)
 AT_ONCE = timedelta(0)
 LANE = Lane("default", "work")
+LOWEST, HIGHEST = -(2**31), 2**31 - 1
+"""The whole numbers that every database has room for."""
+OVER = timedelta(seconds=-1)
+"""A lease that is over when it begins."""
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+MOMENTS = (
+    datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(1969, 7, 20, 20, 17, 40, 1, tzinfo=UTC),
+    datetime(1000, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 12, 0, 0, 1000, tzinfo=UTC),
+)
+"""Times that a database may be unable to hold, or to hold exactly."""
 PATIENT = Recovery(max_strikes=100, backoff=AT_ONCE)
 
 
@@ -137,6 +149,11 @@ def steps_of(backend: Backend, workflow_id: str) -> list[StepRecord]:
 def waits_of(backend: Backend, workflow_id: str) -> list[Wait]:
     """The waits that one workflow reached."""
     return [wait for history in backend.history([workflow_id]) for wait in history.waits]
+
+
+def kept(moment: datetime) -> tuple[datetime, datetime]:
+    """How a time may come back: as it was, or with whole milliseconds."""
+    return moment, moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def scrambled(items: Sequence[T]) -> list[T]:

@@ -5,14 +5,23 @@ from datetime import timedelta
 from functools import partial
 from itertools import product
 
+import attrs
 import pytest
 
-from perdure.backend import Backend, Claimed, Lane, Query
+from perdure import backend as seam
+from perdure.backend import Backend, Claimed, Lane, Query, Submission
 from perdure.model import Status
+from perdure_compat.promise import promise
 
 from .races import at_once, dealt, together
 from .records import (
+    AT_ONCE,
+    HIGHEST,
+    LANE,
     LEASE,
+    LOWEST,
+    OVER,
+    PATIENT,
     WHEN,
     claim,
     end,
@@ -26,7 +35,24 @@ from .records import (
     submit,
 )
 
+TAKES = promise(
+    Backend.claim,
+    "Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.",
+)
+IN_LINE = promise(
+    Backend.claim,
+    "In the order (priority, run_at, id) over all lanes together where nobody else "
+    "claims, unless the capability `ordered_claims` is missing.",
+)
+NOT_THE_DEAD = promise(Backend.claim, "A dead worker gets none.")
+ALL_THERE_WERE = promise(
+    Backend.claim,
+    "Fewer than `limit` mean that no more were due, where nobody else claims and nothing fails.",
+)
 
+
+@TAKES
+@promise(Claimed, "A workflow that is now the claimer's, under `epoch`.")
 def test_a_claim_makes_a_workflow_running_and_the_claimer_s(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, "w", input_json='{"a" : 1}')
@@ -47,6 +73,7 @@ def test_a_claim_makes_a_workflow_running_and_the_claimer_s(backend: Backend) ->
     )
 
 
+@TAKES
 def test_each_claim_raises_the_epoch_by_one(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -56,6 +83,7 @@ def test_each_claim_raises_the_epoch_by_one(backend: Backend) -> None:
         assert get(backend, "w").epoch == epoch
 
 
+@promise(Backend.claim, "The first start of a workflow is kept.")
 def test_the_first_start_of_a_workflow_is_kept(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -85,6 +113,8 @@ def _line(backend: Backend) -> tuple[list[Lane], list[str]]:
     return lanes, sorted(keys, key=lambda one: keys[one])
 
 
+@IN_LINE
+@promise(Submission, "The lowest comes first.")
 @pytest.mark.needs("ordered_claims")
 def test_claims_follow_priority_then_due_time_then_id_over_all_lanes(
     backend: Backend,
@@ -97,6 +127,7 @@ def test_claims_follow_priority_then_due_time_then_id_over_all_lanes(
     assert seen == order
 
 
+@IN_LINE
 @pytest.mark.needs("ordered_claims")
 def test_one_claim_answers_in_the_order_of_the_line(backend: Backend) -> None:
     join(backend, "a")
@@ -104,12 +135,38 @@ def test_one_claim_answers_in_the_order_of_the_line(backend: Backend) -> None:
     assert ids(backend.claim("a", lanes, limit=len(order))) == order
 
 
+@promise(seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error.")
+@TAKES
+def test_a_claim_without_room_takes_nothing(backend: Backend) -> None:
+    join(backend, "a")
+    submit(backend, "w")
+    before = get(backend, "w")
+    assert claim(backend, "a", limit=0) == []
+    assert list(backend.claim("a", [LANE], limit=0, suspects=True)) == []
+    assert get(backend, "w") == before
+
+
+@IN_LINE
+@promise(Submission, "The lowest comes first.")
+@pytest.mark.needs("ordered_claims")
+def test_the_lowest_priority_of_all_comes_first_and_the_highest_last(backend: Backend) -> None:
+    join(backend, "a")
+    order = [LOWEST, LOWEST + 1, -1, 0, HIGHEST - 1, HIGHEST]
+    for priority in reversed(order):
+        submit(backend, f"w{priority}", priority=priority)
+    assert [ids(claim(backend, "a", limit=1)) for _ in order] == [[f"w{p}"] for p in order]
+
+
+@TAKES
+@ALL_THERE_WERE
 def test_a_claim_takes_no_more_than_its_limit(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, *[f"w{n}" for n in range(10)])
     assert [len(claim(backend, "a", limit=4)) for _ in range(4)] == [4, 4, 2, 0]
 
 
+@TAKES
+@ALL_THERE_WERE
 def test_a_claim_with_room_for_all_leaves_nothing(backend: Backend) -> None:
     join(backend, "a")
     every = [f"w{n}" for n in range(100)]
@@ -117,6 +174,8 @@ def test_a_claim_with_room_for_all_leaves_nothing(backend: Backend) -> None:
     assert claim(backend, "a") == []
 
 
+@TAKES
+@promise(Lane, "A queue and the name of a workflow: what a claim asks for.")
 def test_a_claim_leaves_other_lanes_alone(backend: Backend) -> None:
     join(backend, "a")
     wanted = [Lane("q1", "n1"), Lane("q2", "n2")]
@@ -128,6 +187,10 @@ def test_a_claim_leaves_other_lanes_alone(backend: Backend) -> None:
     assert {one.id: one for one in backend.load(others)} == before
 
 
+@promise(
+    Backend.claim,
+    "In the order (priority, run_at, id) over all lanes together where nobody else claims",
+)
 def test_a_full_lane_does_not_hide_an_urgent_one(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, *[f"w{n}" for n in range(50)], name="many")
@@ -136,6 +199,8 @@ def test_a_full_lane_does_not_hide_an_urgent_one(backend: Backend) -> None:
     assert "urgent" in ids(backend.claim("a", lanes, limit=1))
 
 
+@TAKES
+@ALL_THERE_WERE
 def test_a_claim_may_ask_for_many_lanes(backend: Backend) -> None:
     join(backend, "a")
     lanes = [Lane(f"q{n % 7}", f"name{n}") for n in range(150)]
@@ -143,6 +208,7 @@ def test_a_claim_may_ask_for_many_lanes(backend: Backend) -> None:
     assert len(backend.claim("a", lanes, limit=200)) == 50
 
 
+@promise(seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error.")
 def test_a_claim_of_no_lane_takes_nothing(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, "w")
@@ -150,11 +216,13 @@ def test_a_claim_of_no_lane_takes_nothing(backend: Backend) -> None:
     assert get(backend, "w").status is Status.ENQUEUED
 
 
+@TAKES
 def test_an_empty_queue_gives_nothing(backend: Backend) -> None:
     join(backend, "a")
     assert claim(backend, "a") == []
 
 
+@TAKES
 def test_what_is_due_in_the_future_is_not_handed_out(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, "w", delay=timedelta(hours=1))
@@ -162,6 +230,12 @@ def test_what_is_due_in_the_future_is_not_handed_out(backend: Backend) -> None:
     assert get(backend, "w").status is Status.DELAYED
 
 
+@TAKES
+@promise(
+    seam,
+    "**Guards, not timing.** Every write is conditional on the state it expects (owner, "
+    "epoch, status)",
+)
 def test_what_runs_or_has_ended_is_not_handed_out(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "runs", "ends", "fails", "parks")
@@ -175,6 +249,7 @@ def test_what_runs_or_has_ended_is_not_handed_out(backend: Backend) -> None:
     assert claim(backend, "b") == claim(backend, "a") == []
 
 
+@NOT_THE_DEAD
 def test_a_dead_worker_gets_none(backend: Backend) -> None:
     join(backend, "a", "b")
     submit(backend, "w")
@@ -184,12 +259,16 @@ def test_a_dead_worker_gets_none(backend: Backend) -> None:
     assert get(backend, "w") == before
 
 
+@promise(seam, "Who never joined is treated as dead.")
+@NOT_THE_DEAD
 def test_a_worker_that_never_joined_gets_none(backend: Backend) -> None:
     submit(backend, "w")
     assert claim(backend, "ghost") == []
     assert get(backend, "w").owner is None
 
 
+@promise(Backend.claim, "Two claims never return the same (id, epoch).")
+@promise(seam, "**Thread-safe.** Every thread may call every verb")
 def test_claimers_at_once_share_the_work_without_overlap(backend: Backend, rival: Backend) -> None:
     names = [f"a{n}" for n in range(6)]
     join(backend, *names)
@@ -210,6 +289,7 @@ def _drain(hand: tuple[Backend, str]) -> list[Claimed]:
     return seen
 
 
+@promise(Backend.claim, "Two claims never return the same (id, epoch).")
 def test_two_claims_never_return_the_same_id_and_epoch(backend: Backend, rival: Backend) -> None:
     names = [f"a{n}" for n in range(4)]
     join(backend, *names)
@@ -239,6 +319,12 @@ def _release(backend: Backend, name: str, claimed: Sequence[Claimed]) -> None:
     assert list(answer.transitions) == [Status.ENQUEUED] * len(back)
 
 
+@NOT_THE_DEAD
+@promise(
+    Backend.leave,
+    "Declaring death waits for writes of that worker in flight or makes them fail, here "
+    "as in `reap`.",
+)
 def test_who_leaves_while_claiming_owns_only_what_it_was_told(
     backend: Backend, rival: Backend
 ) -> None:
@@ -262,3 +348,29 @@ def test_who_leaves_while_claiming_owns_only_what_it_was_told(
 def _owned_by(backend: Backend, name: str) -> list[str]:
     found = backend.find(Query(statuses=[Status.RUNNING], limit=10_000))
     return [one.id for one in found if one.owner == name]
+
+
+@promise(
+    seam,
+    "A workflow leaves a live owner only through that owner's own `commit` (or its own "
+    "`reconcile`); a dead one's only through `reap`.",
+)
+def test_nobody_else_moves_what_a_living_worker_runs(backend: Backend, rival: Backend) -> None:
+    """Not even when its lease is over and everything else is tried."""
+    join(backend, "b")
+    join(backend, "a", lease=OVER)
+    own(backend, "a", "w")
+    before = get(backend, "w")
+    pulse = backend.heartbeat("b", lease=LEASE)
+    assert pulse is not None
+    stale = [attrs.evolve(peer, beat=peer.beat - 1) for peer in pulse.peers]
+    for one in (backend, rival):
+        one.reap(stale, margin=AT_ONCE, recovery=PATIENT, limit=10)
+        one.reconcile("b", [])
+        one.wake(limit=10)
+        one.resume("w", epoch=1)
+        one.submit([job("w", input_json="[2]")])
+        assert claim(one, "b") == claim(one, "a") == []
+        one.leave("b")
+    assert get(backend, "w") == before
+    assert list(finish(backend, "a", end("w")).transitions) == [Status.SUCCESS]

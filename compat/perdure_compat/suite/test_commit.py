@@ -4,18 +4,23 @@ from itertools import cycle
 
 import pytest
 
+from perdure import backend as seam
 from perdure.backend import (
     NOT_YOURS,
     RECORDED,
     AlreadyRecorded,
     Backend,
     Batch,
+    Capabilities,
+    Committed,
+    NotYours,
     StepAnswer,
     Transition,
     TransitionAnswer,
 )
 from perdure.errors import BackendRefused
 from perdure.model import Status, StepRecord, Wait
+from perdure_compat.promise import promise
 
 from .races import dealt, together
 from .records import (
@@ -40,7 +45,21 @@ from .records import (
 NOTHING = {"output_json": None, "error_message": None}
 OUTCOMES = (Status.SUCCESS, Status.ERROR, Status.PARKED, Status.ENQUEUED)
 
+REPEATS = promise(Backend.commit, "A repeat gives the same answers as the first time")
+TRANSITION_AGAIN = promise(
+    Backend.commit,
+    "a transition that took effect answers with its status as long as the workflow stands there.",
+)
+GUARDED = promise(
+    Backend.commit,
+    "an operation is written only if its workflow is running, owned by the worker, under "
+    "the operation's epoch.",
+)
+BATCHES = promise(seam, "**Batch first.** Sequences come in any order; answers say which is which.")
 
+
+@promise(Transition, "The owner lets go of a workflow.")
+@promise(Transition, "`status` is `success` or `error` (the end)")
 def test_a_success_ends_a_workflow(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -53,6 +72,7 @@ def test_a_success_ends_a_workflow(backend: Backend) -> None:
     assert found.completed_at >= found.created_at
 
 
+@promise(Transition, "`status` is `success` or `error` (the end)")
 def test_an_error_ends_a_workflow(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -64,6 +84,7 @@ def test_an_error_ends_a_workflow(backend: Backend) -> None:
     assert found.completed_at is not None
 
 
+@promise(Transition, "`parked` (`error_…` says why)")
 def test_a_parking_tells_why_and_ends_nothing(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -74,6 +95,7 @@ def test_a_parking_tells_why_and_ends_nothing(backend: Backend) -> None:
     assert (found.error_json, found.error_message) == ("{}", "the code changed")
 
 
+@promise(Transition, "`enqueued` (back to the queue as it was, strikes unchanged, due at once)")
 def test_a_release_puts_a_workflow_back_as_it_was(backend: Backend) -> None:
     join(backend, "a", "b")
     submit(backend, "w", priority=3, queue="default")
@@ -81,11 +103,7 @@ def test_a_release_puts_a_workflow_back_as_it_was(backend: Backend) -> None:
     claim(backend, "a")
     assert list(finish(backend, "a", end("w", Status.ENQUEUED)).transitions) == [Status.ENQUEUED]
     found = get(backend, "w")
-    assert (found.status, found.owner, found.completed_at) == (
-        Status.ENQUEUED,
-        None,
-        None,
-    )
+    assert (found.status, found.owner, found.completed_at) == (Status.ENQUEUED, None, None)
     assert (found.strikes, found.recoveries, found.priority) == (0, 0, 3)
     assert (found.input_json, found.created_at) == (
         before.input_json,
@@ -94,6 +112,9 @@ def test_a_release_puts_a_workflow_back_as_it_was(backend: Backend) -> None:
     assert [(one.id, one.epoch) for one in claim(backend, "b")] == [("w", 2)]
 
 
+@promise(Backend.commit, "Steps and waits of a workflow may share the batch with its transition")
+@REPEATS
+@promise(Backend.commit, "Write a worker's steps, waits and transitions: the journal's one verb.")
 def test_steps_may_share_a_batch_with_the_end_of_their_workflow(
     backend: Backend,
 ) -> None:
@@ -110,6 +131,8 @@ def test_steps_may_share_a_batch_with_the_end_of_their_workflow(
     assert steps_of(backend, "w") == list(batch.steps)
 
 
+@REPEATS
+@TRANSITION_AGAIN
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_a_repeated_transition_answers_as_the_first_time(backend: Backend, status: Status) -> None:
     join(backend, "a")
@@ -121,6 +144,12 @@ def test_a_repeated_transition_answers_as_the_first_time(backend: Backend, statu
     assert get(backend, "w") == before
 
 
+@GUARDED
+@promise(
+    seam,
+    "**Guards, not timing.** Every write is conditional on the state it expects (owner, "
+    "epoch, status)",
+)
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_what_has_ended_never_changes(backend: Backend, status: Status) -> None:
     join(backend, "a", "b")
@@ -141,6 +170,8 @@ def test_what_has_ended_never_changes(backend: Backend, status: Status) -> None:
     assert steps_of(backend, "w") == []
 
 
+@GUARDED
+@promise(NotYours, "Nothing was written: the workflow is no longer the caller's.")
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_only_the_owner_moves_a_workflow(backend: Backend, status: Status) -> None:
     join(backend, "a", "b")
@@ -154,6 +185,7 @@ def test_only_the_owner_moves_a_workflow(backend: Backend, status: Status) -> No
     assert get(backend, "w") == before
 
 
+@GUARDED
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_an_old_epoch_moves_nothing_even_of_the_same_owner(
     backend: Backend, status: Status
@@ -167,6 +199,8 @@ def test_an_old_epoch_moves_nothing_even_of_the_same_owner(
     assert get(backend, "w") == before
 
 
+@promise(Backend.commit, "One transaction. Nothing is written if the worker is dead")
+@promise(Committed, "The worker is dead in the database's eyes: nothing was written by this call.")
 def test_a_dead_worker_records_nothing(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -182,6 +216,7 @@ def test_a_dead_worker_records_nothing(backend: Backend) -> None:
     assert (steps_of(backend, "w"), waits_of(backend, "w")) == ([], [])
 
 
+@promise(Backend.commit, "So it is for a worker that has died since; `fenced` tells it.")
 def test_a_dead_worker_learns_what_it_recorded_alive(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -194,27 +229,23 @@ def test_a_dead_worker_learns_what_it_recorded_alive(backend: Backend) -> None:
     assert list(answer.transitions) == [Status.SUCCESS]
 
 
-def test_a_worker_that_never_joined_records_nothing(backend: Backend) -> None:
-    join(backend, "a")
-    own(backend, "a", "w")
-    answer = backend.commit("ghost", Batch(steps=[step("w")], transitions=[end("w")]))
-    assert answer.fenced
-    assert list(answer.steps) == [NOT_YOURS]
-    assert (get(backend, "w").owner, steps_of(backend, "w")) == ("a", [])
-
-
+@promise(seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error.")
+@promise(Committed, "The worker is dead in the database's eyes")
 def test_an_empty_batch_tells_whether_the_worker_is_dead(backend: Backend) -> None:
     join(backend, "a", "b")
     backend.leave("b")
     answer = backend.commit("a", Batch())
-    assert (answer.fenced, list(answer.steps), list(answer.transitions)) == (
-        False,
-        [],
-        [],
-    )
+    assert (answer.fenced, list(answer.steps), list(answer.transitions)) == (False, [], [])
     assert backend.commit("b", Batch()).fenced
 
 
+@promise(Backend.commit, "the database will never take this batch; nothing of it was written")
+@promise(Batch, "What one worker wants written, all of it or nothing.")
+@promise(
+    seam,
+    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
+    "512 bytes, and a whole number of more than 32 bits.",
+)
 @pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
 @pytest.mark.parametrize("field", ["output_json", "error_message"])
 def test_a_batch_with_a_transition_that_is_refused_writes_nothing(
@@ -235,6 +266,8 @@ def test_a_batch_with_a_transition_that_is_refused_writes_nothing(
         assert steps_of(backend, "v") == [step("v")]
 
 
+@promise(Capabilities, "The most operations one call should carry.")
+@BATCHES
 def test_a_batch_may_be_as_large_as_the_backend_says(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -299,6 +332,9 @@ def _mixed() -> tuple[
     return scrambled(steps), scrambled(waits), scrambled(transitions)
 
 
+@promise(Committed, "One answer for each operation of a batch, in the batch's order.")
+@BATCHES
+@REPEATS
 def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
     _a_world(backend)
     steps, waits, transitions = _mixed()
@@ -324,6 +360,7 @@ def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
         assert steps_of(backend, f"theirs{n}") == []
 
 
+@promise(seam, "**Thread-safe.** Every thread may call every verb")
 def test_batches_at_once_do_not_stop_each_other(backend: Backend, rival: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", *[f"a{n}" for n in range(50)])
@@ -342,6 +379,8 @@ def test_batches_at_once_do_not_stop_each_other(backend: Backend, rival: Backend
     assert answers == [[Status.SUCCESS] * 50] * 2
 
 
+@GUARDED
+@TRANSITION_AGAIN
 def test_of_two_ends_at_once_exactly_one_counts(backend: Backend, rival: Backend) -> None:
     join(backend, "a")
     for turn in range(8):

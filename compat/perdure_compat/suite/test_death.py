@@ -5,14 +5,18 @@ from functools import partial
 
 import pytest
 
-from perdure.backend import NOT_YOURS, RECORDED, Backend, Batch, Peer
+from perdure import backend as seam
+from perdure.backend import NOT_YOURS, RECORDED, Backend, Batch, Peer, Reaped
 from perdure.model import Status
+from perdure_compat.harness import Harness, Place
+from perdure_compat.promise import promise
 
 from .races import at_once, together, until
 from .records import (
     AT_ONCE,
     BRIEF,
     LEASE,
+    OVER,
     PATIENT,
     claim,
     end,
@@ -27,7 +31,34 @@ from .records import (
     submit,
 )
 
-FAR = timedelta(days=1)
+DAY = timedelta(days=1)
+
+WITNESSED = promise(
+    Backend.reap,
+    "The first declares each of `witnessed` dead whose `beat` is unchanged and whose "
+    "lease ended more than `margin` ago.",
+)
+DEATH_IS_DECLARED = promise(
+    seam,
+    "**Death is declared**, by `leave` or `reap`, never by time alone. Until then a "
+    "worker is live, also when its lease is over: it renews, claims and commits.",
+)
+DEATH_WAITS = promise(
+    Backend.reap,
+    "Declaring death waits for writes of that worker in flight or makes them fail: once "
+    "it is dead, no commit or claim of its takes effect.",
+)
+FENCED = promise(Backend.commit, "One transaction. Nothing is written if the worker is dead")
+FALSE_IF_DEAD = promise(
+    Backend.join,
+    "False: the worker is dead, and nothing was changed; its id does not come back until "
+    "`reap` forgets it, a day later at least.",
+)
+LEAVING_WAITS = promise(
+    Backend.leave,
+    "Declaring death waits for writes of that worker in flight or makes them fail, here "
+    "as in `reap`.",
+)
 
 
 def witness(backend: Backend, worker_id: str, *, by: str) -> Peer | None:
@@ -55,6 +86,10 @@ def reap(backend: Backend, *witnessed: Peer, margin: timedelta = AT_ONCE) -> lis
     return list(answer.workers)
 
 
+@WITNESSED
+@promise(
+    Backend.reap, "Declare expired workers dead and return dead workers' workflows to the queue."
+)
 def test_who_was_seen_to_expire_is_declared_dead(backend: Backend) -> None:
     join(backend, "a", "b", lease=BRIEF)
     peer = expired(backend, "a", by="b")
@@ -63,6 +98,8 @@ def test_who_was_seen_to_expire_is_declared_dead(backend: Backend) -> None:
     assert reap(backend, peer) == []
 
 
+@WITNESSED
+@DEATH_IS_DECLARED
 def test_an_expired_worker_that_nobody_witnessed_lives(backend: Backend) -> None:
     join(backend, "a", "b", "c", lease=BRIEF)
     expired(backend, "c", by="b")
@@ -71,6 +108,7 @@ def test_an_expired_worker_that_nobody_witnessed_lives(backend: Backend) -> None
     assert witness(backend, "c", by="b") is not None
 
 
+@WITNESSED
 def test_a_heartbeat_after_the_witness_looked_spares(backend: Backend) -> None:
     """The lease may be over again by then: what counts is that the beat moved."""
     join(backend, "a", "b", lease=BRIEF)
@@ -81,6 +119,11 @@ def test_a_heartbeat_after_the_witness_looked_spares(backend: Backend) -> None:
     assert reap(backend, after) == ["a"]
 
 
+@WITNESSED
+@promise(
+    Backend.heartbeat,
+    "The beat grows with each heartbeat of the worker and each joining, no other's.",
+)
 def test_joining_again_after_the_witness_looked_spares(backend: Backend) -> None:
     join(backend, "a", "b", lease=BRIEF)
     before = expired(backend, "a", by="b")
@@ -88,6 +131,7 @@ def test_joining_again_after_the_witness_looked_spares(backend: Backend) -> None
     assert reap(backend, before) == []
 
 
+@WITNESSED
 def test_a_worker_with_a_valid_lease_lives(backend: Backend) -> None:
     join(backend, "a", "b")
     peer = witness(backend, "a", by="b")
@@ -96,13 +140,15 @@ def test_a_worker_with_a_valid_lease_lives(backend: Backend) -> None:
     assert witness(backend, "a", by="b") is not None
 
 
+@WITNESSED
 def test_a_lease_counts_as_over_only_after_the_margin(backend: Backend) -> None:
     join(backend, "a", "b", lease=BRIEF)
     peer = expired(backend, "a", by="b")
-    assert reap(backend, peer, margin=FAR) == []
+    assert reap(backend, peer, margin=DAY) == []
     assert reap(backend, peer, margin=AT_ONCE) == ["a"]
 
 
+@WITNESSED
 def test_witnesses_of_many_are_judged_one_by_one(backend: Backend) -> None:
     join(backend, "alive", "b")
     join(backend, "gone", "back", lease=BRIEF)
@@ -114,6 +160,8 @@ def test_witnesses_of_many_are_judged_one_by_one(backend: Backend) -> None:
     assert reap(backend, alive, *seen, ghost) == ["gone"]
 
 
+@promise(Reaped, "Who was declared dead, and how each of their workflows went on.")
+@WITNESSED
 def test_nobody_is_declared_dead_twice(backend: Backend, rival: Backend) -> None:
     join(backend, "b")
     names = [f"a{n}" for n in range(5)]
@@ -124,6 +172,11 @@ def test_nobody_is_declared_dead_twice(backend: Backend, rival: Backend) -> None
     assert sorted([*told, *reap(backend, *seen)]) == names
 
 
+@DEATH_WAITS
+@FENCED
+@promise(Backend.claim, "A dead worker gets none.")
+@promise(Backend.heartbeat, "None: the worker is dead (or was never there); nothing was changed.")
+@FALSE_IF_DEAD
 @pytest.mark.parametrize("how", ["leave", "reap"])
 def test_a_zombie_changes_nothing(backend: Backend, how: str) -> None:
     join(backend, "a", "b", lease=BRIEF)
@@ -149,6 +202,12 @@ def test_a_zombie_changes_nothing(backend: Backend, how: str) -> None:
     assert steps_of(backend, "w") == []
 
 
+@FENCED
+@promise(
+    Backend.commit,
+    "an operation is written only if its workflow is running, owned by the worker, under "
+    "the operation's epoch.",
+)
 def test_a_workflow_claimed_again_refuses_its_old_owner(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -163,6 +222,8 @@ def test_a_workflow_claimed_again_refuses_its_old_owner(backend: Backend) -> Non
     assert steps_of(backend, "w") == [step("w", epoch=2)]
 
 
+@LEAVING_WAITS
+@FENCED
 def test_a_commit_against_a_death_is_written_or_fenced(backend: Backend, rival: Backend) -> None:
     """Whichever comes first: the answer is never wrong."""
     for turn in range(15):
@@ -184,6 +245,8 @@ def test_a_commit_against_a_death_is_written_or_fenced(backend: Backend, rival: 
         assert [one.epoch for one in claim(backend, f"b{turn}")] == [2]
 
 
+@LEAVING_WAITS
+@DEATH_WAITS
 def test_nothing_is_written_once_a_death_was_told(backend: Backend, rival: Backend) -> None:
     """Death waits for a commit in flight, or makes it fail."""
     for turn in range(12):
@@ -206,6 +269,8 @@ def test_nothing_is_written_once_a_death_was_told(backend: Backend, rival: Backe
         assert [one.epoch for one in claim(backend, f"b{turn}")] == [2]
 
 
+@WITNESSED
+@promise(Backend.heartbeat, "None: the worker is dead (or was never there); nothing was changed.")
 def test_a_heartbeat_against_a_reaper_is_renewed_or_told(backend: Backend, rival: Backend) -> None:
     join(backend, "b")
     for turn in range(10):
@@ -218,3 +283,108 @@ def test_a_heartbeat_against_a_reaper_is_renewed_or_told(backend: Backend, rival
         dead = witness(backend, name, by="b") is None
         assert killed == ([name] if dead else [])
         assert (pulse is None) == dead
+
+
+@WITNESSED
+@FALSE_IF_DEAD
+def test_joining_again_against_a_reaper_is_let_in_or_told(backend: Backend, rival: Backend) -> None:
+    join(backend, "b")
+    for turn in range(10):
+        name = f"a{turn}"
+        join(backend, name, lease=OVER)
+        peer = witness(backend, name, by="b")
+        assert peer is not None
+        back, killed = at_once(
+            partial(rival.join, info(name), lease=LEASE), partial(reap, backend, peer)
+        )
+        dead = witness(backend, name, by="b") is None
+        assert killed == ([name] if dead else [])
+        assert back == (not dead)
+
+
+@DEATH_WAITS
+@FENCED
+def test_a_commit_against_a_reaper_is_written_or_fenced(backend: Backend, rival: Backend) -> None:
+    """Its owner was late and comes back; whoever is first, the next owner sees the same."""
+    join(backend, "b")
+    for turn in range(12):
+        name, workflow = f"a{turn}", f"w{turn}"
+        join(backend, name, lease=OVER)
+        own(backend, name, workflow)
+        peer = witness(backend, name, by="b")
+        assert peer is not None
+        answer, killed = at_once(
+            partial(record, rival, name, step(workflow)), partial(reap, backend, peer)
+        )
+        written = not answer.fenced
+        assert list(answer.steps) == [RECORDED if written else NOT_YOURS]
+        assert bool(steps_of(backend, workflow)) == written
+        assert written or killed == [name]
+        assert [*killed, *reap(backend, peer)] == [name]
+        assert record(rival, name, step(workflow, 2)).fenced
+        (again,) = claim(backend, "b")
+        assert (again.id, again.epoch, again.strikes) == (workflow, 2, 1)
+        assert len(steps_of(backend, workflow)) == int(written)
+        finish(backend, "b", end(workflow, epoch=2))
+
+
+@FALSE_IF_DEAD
+@promise(
+    Backend.reap,
+    "Workers dead for more than a day that own nothing are forgotten, some at each call: "
+    "the next to join under such an id is a new one.",
+)
+@pytest.mark.needs("clock")
+def test_an_id_comes_back_once_its_death_is_forgotten(
+    harness: Harness, place: Place, backend: Backend
+) -> None:
+    join(backend, "a", "b")
+    before = witness(backend, "a", by="b")
+    backend.leave("a")
+    harness.pass_time(place, 2 * DAY)
+    assert not backend.join(info("a"), lease=LEASE)
+    reap(backend)
+    assert backend.join(info("a"), lease=LEASE)
+    after = witness(backend, "a", by="b")
+    assert before is not None
+    assert after is not None
+    assert after.lease_until > before.lease_until
+
+
+@FALSE_IF_DEAD
+@pytest.mark.needs("clock")
+def test_a_death_is_remembered_for_a_day(harness: Harness, place: Place, backend: Backend) -> None:
+    join(backend, "a")
+    backend.leave("a")
+    harness.pass_time(place, DAY - timedelta(minutes=5))
+    reap(backend)
+    assert not backend.join(info("a"), lease=LEASE)
+
+
+@promise(Backend.reap, "Workers dead for more than a day that own nothing are forgotten")
+@pytest.mark.needs("clock")
+def test_the_dead_are_remembered_as_long_as_they_own_something(
+    harness: Harness, place: Place, backend: Backend
+) -> None:
+    join(backend, "a", "b")
+    own(backend, "a", "v", "w")
+    backend.leave("a")
+    harness.pass_time(place, 2 * DAY)
+    for left in (1, 0):
+        assert not backend.join(info("a"), lease=LEASE)
+        reaped = backend.reap([], margin=AT_ONCE, recovery=PATIENT, limit=1)
+        assert len(reaped.workflows) == 1
+        owners = [one.owner for one in backend.load(["v", "w"])]
+        assert owners.count("a") == left
+    reap(backend)
+    assert backend.join(info("a"), lease=LEASE)
+
+
+@promise(Backend.reap, "Workers dead for more than a day that own nothing are forgotten")
+@DEATH_IS_DECLARED
+@pytest.mark.needs("clock")
+def test_the_living_are_never_forgotten(harness: Harness, place: Place, backend: Backend) -> None:
+    join(backend, "a", "b")
+    harness.pass_time(place, 2 * DAY)
+    reap(backend)
+    assert backend.heartbeat("a", lease=LEASE) is not None

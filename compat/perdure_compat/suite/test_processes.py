@@ -1,12 +1,15 @@
 """Processes: real ones share a database, and die without losing or doubling work."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from perdure.backend import AlreadyRecorded, Backend, Batch, Peer
+from perdure.backend import AlreadyRecorded, Backend, Batch, Peer, Recorded
 from perdure.model import Status
 from perdure_compat.harness import Place
+from perdure_compat.promise import promise
 
 from .children import Child
 from .races import until
@@ -20,6 +23,7 @@ from .records import (
     finish,
     get,
     join,
+    own,
     record,
     step,
     steps_of,
@@ -30,6 +34,11 @@ pytestmark = pytest.mark.needs("processes")
 
 BRIEF = 0.2
 """Seconds of a lease, for those who shall die."""
+
+FIRST_WINS = promise(Backend.commit, "The first record of a step wins for good.")
+GIVEN_BACK = promise(
+    Backend.reap, "owner None, recoveries + 1, strikes and status as `Recovery` says"
+)
 
 
 def _recover(backend: Backend, worker_id: str) -> list[str]:
@@ -46,6 +55,17 @@ def _recover(backend: Backend, worker_id: str) -> list[str]:
     return sorted(reaped.workflows)
 
 
+def _together(place: Place, act: str, *arguments: Mapping[str, object]) -> list[list[Any]]:
+    """Processes that do the same thing at once; all that each of them says."""
+    with ExitStack() as stack:
+        children = [stack.enter_context(Child(place, act, **given)) for given in arguments]
+        for child in children:
+            child.go()
+        told = [child.rest() for child in children]
+        assert [child.end() for child in children] == [0] * len(children)
+    return told
+
+
 def _dies_holding(place: Place, *, record: bool) -> list[list[object]]:
     """A process claims everything and is killed; what it had claimed."""
     with Child(place, "hold", worker="a", lease=BRIEF, record=record) as child:
@@ -55,38 +75,66 @@ def _dies_holding(place: Place, *, record: bool) -> list[list[object]]:
     return claimed
 
 
+@promise(Backend.claim, "Two claims never return the same (id, epoch).")
 def test_processes_claim_each_workflow_once(place: Place, backend: Backend) -> None:
     names = [f"a{n}" for n in range(4)]
     join(backend, *names)
     every = [f"w{n}" for n in range(400)]
     submit(backend, *every)
-    with ExitStack() as stack:
-        children = [
-            stack.enter_context(Child(place, "take", worker=name, limit=9)) for name in names
-        ]
-        for child in children:
-            child.go()
-        taken = [pair for child in children for some in child.rest() for pair in some]
-        assert [child.end() for child in children] == [0] * 4
+    told = _together(place, "take", *[{"worker": name, "limit": 9} for name in names])
+    taken = [pair for said in told for some in said for pair in some]
     assert sorted(taken) == sorted([one, 1] for one in every)
 
 
+@promise(
+    Backend.submit,
+    "An id that existed is left untouched and comes back as it is, ended or not; after a "
+    "lost answer that includes the caller's own.",
+)
 def test_processes_submit_each_id_once(place: Place, backend: Backend) -> None:
     every = [f"w{n}" for n in range(100)]
-    with ExitStack() as stack:
-        children = [
-            stack.enter_context(Child(place, "submit", ids=order, input_json=text))
-            for order, text in ((every, "[1]"), (every[::-1], "[2]"), (every, "[3]"))
-        ]
-        for child in children:
-            child.go()
-        new = [set(child.read()) for child in children]
+    orders = ((every, "[1]"), (every[::-1], "[2]"), (every, "[3]"))
+    told = _together(place, "submit", *[{"ids": ids, "input_json": text} for ids, text in orders])
+    new = [set(ids) for (ids,) in told]
     inputs = {one.id: one.input_json for one in backend.load(every)}
     for text, mine in zip(("[1]", "[2]", "[3]"), new, strict=True):
         assert {one for one in every if inputs[one] == text} == mine
     assert sum(len(mine) for mine in new) == len(every)
 
 
+@FIRST_WINS
+@promise(Recorded, "It is there, under the caller's epoch: written now or by an earlier try.")
+def test_processes_record_each_step_once(place: Place, backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    given = {"worker": "a", "workflow": "w", "steps": 40}
+    outputs = [{"output_json": f"[{n}]"} for n in range(2)]
+    told = _together(place, "put", *[given | output for output in outputs])
+    assert told == [[{"Recorded": 40}]] * 2
+    recorded = steps_of(backend, "w")
+    assert [one.seq for one in recorded] == list(range(1, 41))
+    assert {one.output_json for one in recorded} <= {"[0]", "[1]"}
+
+
+@GIVEN_BACK
+def test_processes_take_back_each_workflow_once(place: Place, backend: Backend) -> None:
+    join(backend, "a")
+    every = [f"w{n}" for n in range(200)]
+    own(backend, "a", *every)
+    backend.leave("a")
+    told = _together(place, "bury", *[{"limit": 7}] * 2)
+    rest = backend.reap([], margin=AT_ONCE, recovery=PATIENT, limit=1000).workflows
+    taken = [one for said in told for some in said for one in some]
+    assert sorted([*taken, *rest]) == sorted(every)
+    assert {(one.recoveries, one.strikes) for one in backend.load(every)} == {(1, 1)}
+
+
+@GIVEN_BACK
+@promise(
+    Backend.reap,
+    "The first declares each of `witnessed` dead whose `beat` is unchanged and whose "
+    "lease ended more than `margin` ago.",
+)
 def test_a_process_killed_after_its_claim_loses_nothing(place: Place, backend: Backend) -> None:
     join(backend, "z")
     submit(backend, "v", "w")
@@ -101,6 +149,8 @@ def test_a_process_killed_after_its_claim_loses_nothing(place: Place, backend: B
     assert list(answer.transitions) == [Status.SUCCESS] * 2
 
 
+@FIRST_WINS
+@GIVEN_BACK
 def test_a_process_killed_after_its_commit_leaves_its_records(
     place: Place, backend: Backend
 ) -> None:
@@ -117,6 +167,9 @@ def test_a_process_killed_after_its_commit_leaves_its_records(
     assert steps_of(backend, "w") == [step("w")]
 
 
+@promise(Backend.commit, "One transaction. Nothing is written if the worker is dead")
+@FIRST_WINS
+@GIVEN_BACK
 def test_processes_killed_at_any_moment_lose_nothing_and_do_nothing_twice(
     place: Place, backend: Backend
 ) -> None:

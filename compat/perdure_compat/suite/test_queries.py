@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from perdure import backend as seam
 from perdure.backend import Backend, Batch, Query, Recovery
 from perdure.model import Attributes, Status, WorkflowRecord
+from perdure_compat.promise import promise
 
 from .races import together, until
 from .records import (
@@ -23,6 +25,21 @@ from .records import (
     step,
     submit,
     wait,
+)
+
+LOADS = promise(
+    Backend.load, "The workflows with these ids, in any order; unknown ids are left out."
+)
+NOTHING_TO_DO = promise(
+    seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error."
+)
+ASKS = promise(Query, "Which workflows to find; None asks nothing of that column.")
+ATTRIBUTES = promise(
+    Query,
+    '`attributes` asks for each given key to have the given value; 1, "1" and true are three.',
+)
+RESUMES = promise(
+    Backend.resume, "Put a parked workflow that is still at `epoch` back into the queue."
 )
 
 
@@ -43,6 +60,8 @@ def _one_of_each(backend: Backend) -> dict[str, Status]:
     return {name: Status(name) for name in names}
 
 
+@LOADS
+@NOTHING_TO_DO
 def test_load_leaves_out_what_is_unknown(backend: Backend) -> None:
     submit(backend, "v", "w")
     assert sorted(ids(backend.load(["w", "ghost", "v", "V"]))) == ["v", "w"]
@@ -50,28 +69,33 @@ def test_load_leaves_out_what_is_unknown(backend: Backend) -> None:
     assert list(backend.load(["ghost"])) == []
 
 
+@LOADS
 def test_load_tells_the_status_of_each(backend: Backend) -> None:
     every = _one_of_each(backend)
     assert {one.id: one.status for one in backend.load(list(every))} == every
 
 
+@promise(Backend.load, "`only_ended` leaves out what is neither final nor parked.")
 def test_load_may_leave_out_what_has_not_ended(backend: Backend) -> None:
     every = _one_of_each(backend)
     ended = backend.load(list(every), only_ended=True)
     assert sorted(ids(ended)) == ["error", "parked", "success"]
 
 
+@LOADS
 def test_load_may_ask_for_many(backend: Backend) -> None:
     every = [f"it's {n}" for n in range(1000)]
     submit(backend, *every)
     assert sorted(ids(backend.load(set(every)))) == sorted(every)
 
 
+@ASKS
 def test_find_without_a_question_finds_all(backend: Backend) -> None:
     every = _one_of_each(backend)
     assert found(backend, Query()) == sorted(every)
 
 
+@ASKS
 def test_find_by_status(backend: Backend) -> None:
     every = _one_of_each(backend)
     for one, status in every.items():
@@ -82,6 +106,7 @@ def test_find_by_status(backend: Backend) -> None:
     assert found(backend, Query(statuses=[Status.WAITING])) == []
 
 
+@ASKS
 def test_find_by_name_and_queue(backend: Backend) -> None:
     pairs = [(n, q) for n in ("n", "N", "n%") for q in ("q", "Q", "_")]
     backend.submit([job(f"{n}{q}", name=n, queue=q) for n, q in pairs])
@@ -91,6 +116,7 @@ def test_find_by_name_and_queue(backend: Backend) -> None:
     assert found(backend, Query(name="n", queue="q", statuses=[Status.RUNNING])) == []
 
 
+@ASKS
 def test_find_by_parent(backend: Backend) -> None:
     submit(backend, "w")
     assert found(backend, Query(parent_id="w")) == []
@@ -99,6 +125,7 @@ def test_find_by_parent(backend: Backend) -> None:
 ODD_KEYS = ["a.b", 'a"b', "$", "[0]", "a'b", "%", "", "日本", "{a,b}", "a\\b", "NULL"]
 
 
+@ATTRIBUTES
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_find_by_an_attribute_of_any_name(backend: Backend, key: str) -> None:
     submit(backend, "yes", attributes={key: "v", "other": "x"})
@@ -108,6 +135,7 @@ def test_find_by_an_attribute_of_any_name(backend: Backend, key: str) -> None:
     assert found(backend, Query(attributes={key: "v"})) == ["yes"]
 
 
+@ATTRIBUTES
 @pytest.mark.parametrize("value", ["1", 1, 1.5, True, False, "", "%", "true", "é'\"\\"])
 def test_find_by_an_attribute_of_any_type(backend: Backend, value: Any) -> None:
     """The value is the same only if its type is: 1, "1" and true are three."""
@@ -116,6 +144,7 @@ def test_find_by_an_attribute_of_any_type(backend: Backend, value: Any) -> None:
     assert found(backend, Query(attributes={"k": value})) == [repr(value)]
 
 
+@ATTRIBUTES
 def test_find_asks_for_all_attributes_at_once(backend: Backend) -> None:
     given: list[Attributes] = [{"a": 1, "b": "x"}, {"a": 1}, {"b": "x"}, {}]
     backend.submit([job(f"w{n}", attributes=one) for n, one in enumerate(given)])
@@ -133,6 +162,10 @@ def _pages(backend: Backend, limit: int) -> list[list[WorkflowRecord]]:
     return pages
 
 
+@promise(
+    Backend.find, "A page of workflows, newest first: ordered by (created_at, id), descending."
+)
+@promise(Query, "`after` is the (created_at, id) of the last record of the page before.")
 def test_pages_follow_each_other_newest_first(backend: Backend) -> None:
     """Workflows of one submission may share their time; then the id decides."""
     join(backend, "clock")
@@ -160,12 +193,26 @@ def _a_moment_later(backend: Backend, workflow_id: str) -> None:
     until(past)
 
 
+@NOTHING_TO_DO
+@promise(Backend.find, "Never longer than the query's limit.")
+def test_a_page_without_room_is_empty(backend: Backend) -> None:
+    submit(backend, "w")
+    assert list(backend.find(Query(limit=0))) == []
+
+
+@promise(Backend.find, "Never longer than the query's limit.")
 def test_a_page_is_no_longer_than_its_limit(backend: Backend) -> None:
     submit(backend, *[f"w{n}" for n in range(120)])
     assert len(backend.find(Query())) == 100
     assert len(backend.find(Query(limit=7))) == 7
 
 
+@promise(
+    Backend.history,
+    "What is recorded of these workflows; one without any record may be left out. So may "
+    "an unknown id.",
+)
+@NOTHING_TO_DO
 def test_histories_of_many_come_in_one_call(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "v", "w", "empty", "unasked")
@@ -187,6 +234,8 @@ def _park(backend: Backend) -> None:
     finish(backend, "a", why)
 
 
+@RESUMES
+@promise(Backend.resume, "its error is cleared.")
 def test_resume_puts_a_parked_workflow_back_into_the_queue(backend: Backend) -> None:
     join(backend, "a")
     _park(backend)
@@ -201,6 +250,11 @@ def test_resume_puts_a_parked_workflow_back_into_the_queue(backend: Backend) -> 
     assert [(one.id, one.epoch) for one in claim(backend, "a")] == [("w", 2)]
 
 
+@promise(
+    Backend.resume,
+    "Answers with the status after the call, None for an unknown id; a repeat changes nothing",
+)
+@RESUMES
 def test_a_repeated_resume_changes_nothing(backend: Backend) -> None:
     join(backend, "a")
     _park(backend)
@@ -216,6 +270,7 @@ def test_a_repeated_resume_changes_nothing(backend: Backend) -> None:
     assert get(backend, "w") == before
 
 
+@promise(Backend.resume, "Strikes start again at none, recoveries stay; its error is cleared.")
 def test_resume_clears_the_strikes_and_keeps_the_recoveries(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -228,6 +283,11 @@ def test_resume_clears_the_strikes_and_keeps_the_recoveries(backend: Backend) ->
     assert ids(claim(backend, "b")) == ["w"]
 
 
+@promise(
+    Backend.resume,
+    "Answers with the status after the call, None for an unknown id; a repeat changes "
+    "nothing, and neither does a call for one that is not parked.",
+)
 def test_resume_leaves_alone_what_is_not_parked(backend: Backend) -> None:
     every = _one_of_each(backend)
     del every["parked"]
@@ -238,6 +298,8 @@ def test_resume_leaves_alone_what_is_not_parked(backend: Backend) -> None:
     assert backend.resume("ghost", epoch=0) is None
 
 
+@RESUMES
+@promise(Backend.resume, "a repeat changes nothing")
 def test_resumes_at_once_are_one(backend: Backend, rival: Backend) -> None:
     join(backend, "a")
     _park(backend)

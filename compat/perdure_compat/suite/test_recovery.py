@@ -5,14 +5,17 @@ from uuid import uuid4
 
 import pytest
 
-from perdure.backend import NOT_YOURS, Backend, Lane, Reaped, Recovery
+from perdure import backend as seam
+from perdure.backend import NOT_YOURS, Backend, Lane, Pulse, Reaped, Recovery, Transition
 from perdure.model import Status
+from perdure_compat.promise import promise
 
 from .races import together
 from .records import (
     AT_ONCE,
     LANE,
     LEASE,
+    OVER,
     PATIENT,
     claim,
     end,
@@ -30,6 +33,32 @@ from .records import (
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(seconds=10)
+
+GIVEN_BACK = promise(
+    Backend.reap, "owner None, recoveries + 1, strikes and status as `Recovery` says"
+)
+TAKEN = promise(
+    Backend.reap, "The second takes up to `limit` running workflows from workers that are dead"
+)
+OWNER_EXIT = promise(
+    seam,
+    "A workflow leaves a live owner only through that owner's own `commit` (or its own "
+    "`reconcile`); a dead one's only through `reap`.",
+)
+SUSPECTS_ALONE = promise(
+    Backend.claim,
+    "`suspects` takes those with two strikes or more, and only those; without it they are "
+    "left alone.",
+)
+RETURNS = promise(
+    Backend.reconcile,
+    "Return to the queue what the table gives to a worker that does not know of it.",
+)
+KNOWN = promise(
+    Backend.reconcile,
+    "`known` is every id that the worker runs, taken before the call and with none of its "
+    "claims in flight.",
+)
 
 
 def reap(backend: Backend, *, recovery: Recovery = PATIENT, limit: int = 1000) -> Reaped:
@@ -56,6 +85,9 @@ def orphans(backend: Backend) -> bool:
     return pulse.orphans
 
 
+@GIVEN_BACK
+@promise(Backend.leave, "What the worker still owns is for `reap`.")
+@promise(Recovery, "What becomes of a dead worker's workflows.")
 def test_a_dead_worker_s_workflows_return_to_the_queue(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "v", "w")
@@ -70,6 +102,10 @@ def test_a_dead_worker_s_workflows_return_to_the_queue(backend: Backend) -> None
     ]
 
 
+@promise(
+    seam, "**One verb is one transaction** (or says where it is two) and is **safe to repeat**"
+)
+@GIVEN_BACK
 def test_reaping_again_changes_nothing(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -80,6 +116,8 @@ def test_reaping_again_changes_nothing(backend: Backend) -> None:
     assert get(backend, "w") == before
 
 
+@TAKEN
+@OWNER_EXIT
 def test_what_the_living_own_and_what_has_ended_is_left_alone(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "ended", "failed", "parked", "lost")
@@ -99,6 +137,40 @@ def test_what_the_living_own_and_what_has_ended_is_left_alone(backend: Backend) 
     assert {one.id: one for one in backend.load(rest)} == before
 
 
+@promise(Backend.reap, "from workers that are dead (these, earlier ones")
+def test_reap_takes_from_whom_it_declares_dead_and_from_the_dead_before(backend: Backend) -> None:
+    join(backend, "b", "left")
+    join(backend, "late", lease=OVER)
+    own(backend, "left", "v")
+    own(backend, "late", "w")
+    backend.leave("left")
+    pulse = backend.heartbeat("b", lease=LEASE)
+    assert pulse is not None
+    reaped = backend.reap(pulse.peers, margin=AT_ONCE, recovery=PATIENT, limit=10)
+    assert list(reaped.workers) == ["late"]
+    assert dict(reaped.workflows) == {"v": Status.ENQUEUED, "w": Status.ENQUEUED}
+
+
+@promise(Backend.reap, "Two transactions.")
+@promise(seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error.")
+def test_reap_without_room_takes_nothing_and_declares_all_the_same(backend: Backend) -> None:
+    join(backend, "b")
+    join(backend, "a", lease=OVER)
+    own(backend, "a", "w")
+    pulse = backend.heartbeat("b", lease=LEASE)
+    assert pulse is not None
+    reaped = backend.reap(pulse.peers, margin=AT_ONCE, recovery=PATIENT, limit=0)
+    assert (list(reaped.workers), dict(reaped.workflows)) == (["a"], {})
+    assert get(backend, "w").owner == "a"
+    assert dict(reap(backend).workflows) == {"w": Status.ENQUEUED}
+
+
+@TAKEN
+@promise(
+    Backend.reap,
+    "Which of them first is the backend's choice; the engine calls again while the limit "
+    "was reached.",
+)
 def test_reap_takes_no_more_than_its_limit_and_goes_on_when_called_again(
     backend: Backend,
 ) -> None:
@@ -112,6 +184,7 @@ def test_reap_takes_no_more_than_its_limit_and_goes_on_when_called_again(
     assert {one.recoveries for one in backend.load(every)} == {1}
 
 
+@GIVEN_BACK
 def test_two_reapers_at_once_count_each_recovery_once(backend: Backend, rival: Backend) -> None:
     join(backend, "z")
     for turn in range(8):
@@ -128,6 +201,7 @@ def test_two_reapers_at_once_count_each_recovery_once(backend: Backend, rival: B
         finish(backend, "z", *ending)
 
 
+@promise(Pulse, "Whether a running workflow belongs to a worker that is dead or forgotten.")
 def test_a_pulse_tells_of_orphans(backend: Backend) -> None:
     join(backend, "a", "z")
     own(backend, "a", "w")
@@ -138,6 +212,7 @@ def test_a_pulse_tells_of_orphans(backend: Backend) -> None:
     assert not orphans(backend)
 
 
+@promise(Pulse, "Whether a running workflow belongs to a worker that is dead or forgotten.")
 def test_who_dies_with_nothing_to_run_leaves_no_orphans(backend: Backend) -> None:
     join(backend, "a", "z")
     own(backend, "a", "w")
@@ -146,13 +221,17 @@ def test_who_dies_with_nothing_to_run_leaves_no_orphans(backend: Backend) -> Non
     assert not orphans(backend)
 
 
-@pytest.mark.parametrize(("strikes", "times"), [(2, 1), (3, 2), (4, 4), (6, 16)])
+@promise(
+    Recovery,
+    "Two strikes make it a suspect, which waits `backoff` times 2^(strikes - 2), at most 2^20",
+)
+@pytest.mark.parametrize(("strikes", "times"), [(2, 1), (3, 2), (4, 4), (6, 16), (24, 2**20)])
 def test_from_two_strikes_on_each_one_doubles_the_delay(
     backend: Backend, strikes: int, times: int
 ) -> None:
     submit(backend, "w")
     lives(backend, strikes - 1)
-    lives(backend, 1, recovery=Recovery(max_strikes=10, backoff=HOUR))
+    lives(backend, 1, recovery=Recovery(max_strikes=50, backoff=HOUR))
     found = get(backend, "w")
     assert (found.status, found.strikes) == (Status.DELAYED, strikes)
     join(backend, "z")
@@ -162,6 +241,8 @@ def test_from_two_strikes_on_each_one_doubles_the_delay(
     assert pulse.next_due == found.run_at
 
 
+@promise(Recovery, "`max_strikes` park it.")
+@promise(Backend.reap, "an `error_message` explains a parking.")
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_too_many_strikes_park_and_say_so(backend: Backend, most: int) -> None:
     submit(backend, "w")
@@ -180,6 +261,11 @@ def test_too_many_strikes_park_and_say_so(backend: Backend, most: int) -> None:
     assert found.error_message
 
 
+@promise(
+    Recovery,
+    "A workflow without progress since its last claim gets one more strike, one with "
+    "progress counts from one again.",
+)
 def test_progress_starts_the_count_of_strikes_again(backend: Backend) -> None:
     submit(backend, "w")
     lives(backend, 3)
@@ -195,6 +281,10 @@ def test_progress_starts_the_count_of_strikes_again(backend: Backend) -> None:
     assert (get(backend, "w").strikes, get(backend, "w").recoveries) == (2, 5)
 
 
+@promise(
+    Backend.claim,
+    "Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.",
+)
 def test_a_parked_workflow_is_handed_to_nobody(backend: Backend) -> None:
     submit(backend, "w")
     lives(backend, 1, recovery=Recovery(max_strikes=1, backoff=AT_ONCE))
@@ -204,6 +294,7 @@ def test_a_parked_workflow_is_handed_to_nobody(backend: Backend) -> None:
     assert get(backend, "w") == before
 
 
+@SUSPECTS_ALONE
 def test_a_suspect_is_claimed_only_as_one(backend: Backend) -> None:
     submit(backend, "w")
     lives(backend, 2)
@@ -218,6 +309,7 @@ def test_a_suspect_is_claimed_only_as_one(backend: Backend) -> None:
     assert (suspect.id, suspect.strikes) == ("w", 2)
 
 
+@SUSPECTS_ALONE
 def test_one_strike_makes_no_suspect(backend: Backend) -> None:
     submit(backend, "w")
     lives(backend, 1)
@@ -226,6 +318,7 @@ def test_one_strike_makes_no_suspect(backend: Backend) -> None:
     assert [one.strikes for one in claim(backend, "a")] == [1]
 
 
+@promise(Transition, "`enqueued` (back to the queue as it was, strikes unchanged, due at once)")
 def test_strikes_outlive_a_release(backend: Backend) -> None:
     submit(backend, "w")
     lives(backend, 1)
@@ -235,6 +328,9 @@ def test_strikes_outlive_a_release(backend: Backend) -> None:
     assert (get(backend, "w").strikes, get(backend, "w").recoveries) == (1, 1)
 
 
+@RETURNS
+@promise(Backend.reconcile, "Answers with the ids released.")
+@promise(Backend.reconcile, "Strikes and recoveries stay.")
 def test_reconcile_releases_exactly_what_is_not_known(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", *[f"w{n}" for n in range(40)], "ended")
@@ -252,6 +348,8 @@ def test_reconcile_releases_exactly_what_is_not_known(backend: Backend) -> None:
     assert list(backend.reconcile("a", rest)) == []
 
 
+@RETURNS
+@KNOWN
 def test_reconcile_with_nothing_known_releases_everything_of_its_worker(
     backend: Backend,
 ) -> None:
@@ -265,6 +363,7 @@ def test_reconcile_with_nothing_known_releases_everything_of_its_worker(
     assert steps_of(backend, "w") == []
 
 
+@KNOWN
 def test_reconcile_may_know_many(backend: Backend) -> None:
     join(backend, "a")
     every = [f"it's {n}, {{}}" for n in range(1000)]
@@ -273,9 +372,27 @@ def test_reconcile_may_know_many(backend: Backend) -> None:
     assert list(backend.reconcile("a", scrambled(every)[1:])) == [scrambled(every)[0]]
 
 
+@RETURNS
 @pytest.mark.parametrize("worker_id", ["ghost", "a"])
 def test_reconcile_of_who_owns_nothing_changes_nothing(backend: Backend, worker_id: str) -> None:
     join(backend, "a", "b")
     own(backend, "b", "w")
     assert list(backend.reconcile(worker_id, [])) == []
     assert get(backend, "w").owner == "b"
+
+
+@promise(
+    Backend.reconcile,
+    "A dead worker's workflows are for `reap`: it releases none, and changes nothing.",
+)
+@OWNER_EXIT
+def test_reconcile_of_the_dead_releases_nothing(backend: Backend) -> None:
+    """Else a zombie could take its workflows past the strikes that its death costs."""
+    join(backend, "a")
+    own(backend, "a", "w")
+    backend.leave("a")
+    before = get(backend, "w")
+    assert list(backend.reconcile("a", [])) == []
+    assert get(backend, "w") == before
+    assert dict(reap(backend).workflows) == {"w": Status.ENQUEUED}
+    assert (get(backend, "w").strikes, get(backend, "w").recoveries) == (1, 1)

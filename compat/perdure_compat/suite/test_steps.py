@@ -1,20 +1,25 @@
 """Steps: recorded once, for good, and read back as they were written."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from perdure.backend import NOT_YOURS, RECORDED, AlreadyRecorded, Backend, Batch
+from perdure import backend as seam
+from perdure.backend import NOT_YOURS, RECORDED, AlreadyRecorded, Backend, Batch, NotYours, Recorded
 from perdure.errors import BackendRefused
 from perdure.model import Status
+from perdure_compat.promise import promise
 
 from .races import dealt, together
 from .records import (
+    HIGHEST,
+    MOMENTS,
     WHEN,
     claim,
     end,
     finish,
     join,
+    kept,
     own,
     record,
     step,
@@ -24,6 +29,35 @@ from .records import (
 )
 from .texts import JSON_TEXTS, TEXTS, labelled
 
+TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
+FIRST_WINS = promise(Backend.commit, "The first record of a step wins for good.")
+STEP_AGAIN = promise(
+    Backend.commit,
+    "a step that is there under the operation's epoch is `Recorded`, under another epoch "
+    "`AlreadyRecorded`",
+)
+GUARDED = promise(
+    Backend.commit,
+    "an operation is written only if its workflow is running, owned by the worker, under "
+    "the operation's epoch.",
+)
+NOT_THE_CALLER_S = promise(NotYours, "Nothing was written: the workflow is no longer the caller's.")
+TWICE = promise(
+    Backend.commit,
+    "Where it has a step or a wait twice under one epoch, the first in its order is "
+    "written, and both are `Recorded`.",
+)
+MAY_REFUSE = promise(
+    seam,
+    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
+    "512 bytes, and a whole number of more than 32 bits.",
+)
+WAIT_AGAIN = promise(
+    Backend.commit,
+    "a wait that is there under that epoch or an earlier one is `Recorded`, and its first "
+    "due time stays",
+)
+
 
 def _handed_over(backend: Backend) -> None:
     """Leave workflow w with b, at epoch 2, after a had it at epoch 1."""
@@ -31,6 +65,8 @@ def _handed_over(backend: Backend) -> None:
     assert [one.epoch for one in claim(backend, "b")] == [2]
 
 
+@promise(Recorded, "It is there, under the caller's epoch: written now or by an earlier try.")
+@TEXTS_RETURN
 def test_a_step_is_recorded_as_it_was_given(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -48,6 +84,8 @@ def test_a_step_is_recorded_as_it_was_given(backend: Backend) -> None:
     assert steps_of(backend, "w") == [bad, good]
 
 
+@FIRST_WINS
+@promise(seam, "the primary key of a step decides who recorded it.")
 def test_the_first_record_of_a_step_wins_for_good(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -58,6 +96,9 @@ def test_the_first_record_of_a_step_wins_for_good(backend: Backend) -> None:
     assert steps_of(backend, "w") == [first]
 
 
+@STEP_AGAIN
+@promise(AlreadyRecorded, "Another epoch recorded this step first; `record` is what counts.")
+@FIRST_WINS
 def test_a_step_of_an_earlier_owner_is_told_with_its_record(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -71,6 +112,8 @@ def test_a_step_of_an_earlier_owner_is_told_with_its_record(backend: Backend) ->
     assert steps_of(backend, "w") == [first, fresh]
 
 
+@promise(Backend.commit, "A repeat gives the same answers as the first time")
+@STEP_AGAIN
 def test_a_late_repeat_of_an_earlier_owner_is_still_recorded(backend: Backend) -> None:
     """It is there under the epoch that asks, whoever owns the workflow now."""
     join(backend, "a", "b")
@@ -82,6 +125,8 @@ def test_a_late_repeat_of_an_earlier_owner_is_still_recorded(backend: Backend) -
     assert steps_of(backend, "w") == [first]
 
 
+@GUARDED
+@NOT_THE_CALLER_S
 @pytest.mark.parametrize("epoch", [0, 1, 3])
 def test_a_step_of_another_epoch_is_not_recorded(backend: Backend, epoch: int) -> None:
     join(backend, "a")
@@ -92,6 +137,8 @@ def test_a_step_of_another_epoch_is_not_recorded(backend: Backend, epoch: int) -
     assert steps_of(backend, "w") == []
 
 
+@GUARDED
+@NOT_THE_CALLER_S
 def test_a_step_of_another_s_workflow_is_not_recorded(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -99,6 +146,12 @@ def test_a_step_of_another_s_workflow_is_not_recorded(backend: Backend) -> None:
     assert steps_of(backend, "w") == []
 
 
+@GUARDED
+@promise(
+    seam,
+    "**Guards, not timing.** Every write is conditional on the state it expects (owner, "
+    "epoch, status)",
+)
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.PARKED, Status.ENQUEUED])
 def test_a_step_of_what_no_longer_runs_is_not_recorded(backend: Backend, status: Status) -> None:
     join(backend, "a")
@@ -108,12 +161,53 @@ def test_a_step_of_what_no_longer_runs_is_not_recorded(backend: Backend, status:
     assert steps_of(backend, "w") == []
 
 
+@TWICE
+@FIRST_WINS
+def test_of_a_step_twice_in_one_batch_the_first_is_written(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    twice = [step("w", seq, output_json=f"[{n}]") for seq in range(30, 0, -1) for n in range(3)]
+    for _ in range(2):
+        assert list(record(backend, "a", *twice).steps) == [RECORDED] * 90
+    assert steps_of(backend, "w") == [step("w", seq, output_json="[0]") for seq in range(1, 31)]
+
+
+@GUARDED
+@STEP_AGAIN
+@pytest.mark.parametrize("epochs", [(1, 2), (2, 1)])
+def test_a_step_twice_under_two_epochs_is_answered_to_each(
+    backend: Backend, epochs: tuple[int, int]
+) -> None:
+    """Only the epoch that the workflow has got can write it."""
+    join(backend, "a")
+    own(backend, "a", "w")
+    finish(backend, "a", end("w", Status.ENQUEUED))
+    claim(backend, "a")
+    mine = step("w", epoch=2)
+    answers = {1: AlreadyRecorded(mine), 2: RECORDED}
+    for _ in range(2):
+        told = record(backend, "a", *[step("w", epoch=epoch) for epoch in epochs]).steps
+        assert list(told) == [answers[epoch] for epoch in epochs]
+    assert steps_of(backend, "w") == [mine]
+
+
+@MAY_REFUSE
+def test_the_numbers_of_a_step_may_be_as_large_as_any(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    given = [step("w", seq, attempts=HIGHEST) for seq in (0, HIGHEST)]
+    assert list(record(backend, "a", *given).steps) == [RECORDED] * 2
+    assert steps_of(backend, "w") == given
+
+
+@GUARDED
 def test_a_step_of_an_unknown_workflow_is_not_recorded(backend: Backend) -> None:
     join(backend, "a")
     assert list(record(backend, "a", step("ghost")).steps) == [NOT_YOURS]
     assert steps_of(backend, "ghost") == []
 
 
+@promise(Backend.history, "Steps and waits are ordered by (branch, seq), branches byte by byte.")
 def test_steps_are_ordered_by_branch_then_number(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -126,6 +220,7 @@ def test_steps_are_ordered_by_branch_then_number(backend: Backend) -> None:
     assert steps_of(backend, "w") == order
 
 
+@TEXTS_RETURN
 @pytest.mark.parametrize("text", labelled(TEXTS))
 def test_texts_of_a_step_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     join(backend, "a")
@@ -135,6 +230,7 @@ def test_texts_of_a_step_come_back_as_they_went_in(backend: Backend, text: str) 
     assert steps_of(backend, "w") == [given]
 
 
+@TEXTS_RETURN
 @pytest.mark.parametrize("text", labelled(JSON_TEXTS))
 def test_outcomes_of_a_step_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     join(backend, "a")
@@ -144,6 +240,7 @@ def test_outcomes_of_a_step_come_back_as_they_went_in(backend: Backend, text: st
     assert steps_of(backend, "w") == [given]
 
 
+@TEXTS_RETURN
 def test_no_outcome_is_not_the_same_as_null(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -152,16 +249,12 @@ def test_no_outcome_is_not_the_same_as_null(backend: Backend) -> None:
     assert [one.output_json for one in steps_of(backend, "w")] == [None, "null"]
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
-        datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
-        datetime(1969, 7, 20, 20, 17, 40, 1, tzinfo=UTC),
-        datetime(2999, 1, 1, tzinfo=UTC),
-    ],
-    ids=str,
+@promise(
+    seam,
+    "Times that come in and out are aware UTC with microseconds (milliseconds where the "
+    "database has no more)",
 )
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_times_come_back_in_utc_with_microseconds(backend: Backend, moment: datetime) -> None:
     """Or with the milliseconds below, where a database has no more."""
     join(backend, "a")
@@ -175,12 +268,13 @@ def test_times_come_back_in_utc_with_microseconds(backend: Backend, moment: date
     )
     (found,) = steps_of(backend, "w")
     (reached,) = waits_of(backend, "w")
-    coarse = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     for read in (found.started_at, found.completed_at, reached.due):
-        assert read in (moment, coarse)
+        assert read in kept(moment)
         assert read.utcoffset() == timedelta(0)
 
 
+@FIRST_WINS
+@promise(seam, "the primary key of a step decides who recorded it.")
 def test_recorders_of_one_step_agree_on_what_was_recorded(backend: Backend, rival: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -195,6 +289,7 @@ def test_recorders_of_one_step_agree_on_what_was_recorded(backend: Backend, riva
     assert [one.seq for one in steps_of(rival, "w")] == list(range(1, 11))
 
 
+@WAIT_AGAIN
 def test_a_wait_is_kept_with_its_first_due_time(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -208,6 +303,37 @@ def test_a_wait_is_kept_with_its_first_due_time(backend: Backend) -> None:
     assert waits_of(backend, "w") == [first]
 
 
+@TWICE
+def test_of_a_wait_twice_in_one_batch_the_first_is_written(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    dues = [WHEN + timedelta(days=day) for day in (5, 1, 9)]
+    twice = [wait("w", seq, due=due) for seq in range(30, 0, -1) for due in dues]
+    for _ in range(2):
+        assert list(backend.commit("a", Batch(waits=twice)).waits) == [RECORDED] * 90
+    assert waits_of(backend, "w") == [wait("w", seq, due=dues[0]) for seq in range(1, 31)]
+
+
+@GUARDED
+@WAIT_AGAIN
+@pytest.mark.parametrize("epochs", [(1, 2), (2, 1)])
+def test_a_wait_twice_under_two_epochs_is_answered_to_each(
+    backend: Backend, epochs: tuple[int, int]
+) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    finish(backend, "a", end("w", Status.ENQUEUED))
+    claim(backend, "a")
+    answers = {1: NOT_YOURS, 2: RECORDED}
+    for _ in range(2):
+        twice = [wait("w", epoch=epoch) for epoch in epochs]
+        told = backend.commit("a", Batch(waits=twice)).waits
+        assert list(told) == [answers[epoch] for epoch in epochs]
+    assert waits_of(backend, "w") == [wait("w", epoch=2)]
+
+
+@GUARDED
+@NOT_THE_CALLER_S
 def test_a_wait_of_what_is_not_one_s_own_is_not_recorded(backend: Backend) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -217,6 +343,7 @@ def test_a_wait_of_what_is_not_one_s_own_is_not_recorded(backend: Backend) -> No
     assert waits_of(backend, "w") == []
 
 
+@promise(Backend.history, "Steps and waits are ordered by (branch, seq), branches byte by byte.")
 def test_waits_are_ordered_by_branch_then_number(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -225,6 +352,9 @@ def test_waits_are_ordered_by_branch_then_number(backend: Backend) -> None:
     assert waits_of(backend, "w") == order
 
 
+@promise(Backend.commit, "the database will never take this batch; nothing of it was written")
+@promise(Batch, "What one worker wants written, all of it or nothing.")
+@MAY_REFUSE
 @pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
 @pytest.mark.parametrize("field", ["name", "output_json", "error_message"])
 def test_a_batch_with_a_step_that_is_refused_writes_nothing(

@@ -1,20 +1,54 @@
 """Submission: any number of submissions of an id start one workflow, as it was given."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from perdure.backend import Backend, Existing
+from perdure import backend as seam
+from perdure.backend import Backend, Capabilities, Existing, Query
 from perdure.errors import BackendRefused
 from perdure.model import Attributes, Status
+from perdure_compat.promise import promise
 
 from .races import dealt, together
-from .records import WHEN, end, finish, get, ids, job, join, own, scrambled, submit
+from .records import (
+    HIGHEST,
+    LOWEST,
+    MOMENTS,
+    WHEN,
+    end,
+    finish,
+    get,
+    ids,
+    job,
+    join,
+    kept,
+    own,
+    scrambled,
+    submit,
+)
 from .texts import IDS, JSON_TEXTS, TEXTS, labelled
 
 SOON = timedelta(seconds=10)
 
+DUE = promise(Backend.submit, "Due in the future means `delayed`, else `enqueued`.")
+UNTOUCHED = promise(
+    Backend.submit,
+    "An id that existed is left untouched and comes back as it is, ended or not; after a "
+    "lost answer that includes the caller's own.",
+)
+WRITES = promise(Backend.submit, "Write workflows that are not there yet; name those that were.")
+MAY_REFUSE = promise(
+    seam,
+    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
+    "512 bytes, and a whole number of more than 32 bits.",
+)
+TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
+BATCHES = promise(seam, "**Batch first.** Sequences come in any order; answers say which is which.")
 
+
+@promise(Backend.submit, "A new one belongs to nobody, at epoch 0.")
+@DUE
 def test_a_submission_is_enqueued_and_belongs_to_nobody(backend: Backend) -> None:
     submit(backend, "w")
     found = get(backend, "w")
@@ -36,6 +70,9 @@ def test_a_submission_is_enqueued_and_belongs_to_nobody(backend: Backend) -> Non
     assert abs(found.run_at - found.created_at) < SOON
 
 
+@UNTOUCHED
+@promise(Existing, "A workflow that was there before the submission.")
+@promise(seam, "**An expected refusal is a value.**")
 def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None:
     submit(backend, "w")
     before = get(backend, "w")
@@ -44,6 +81,8 @@ def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None
     assert get(backend, "w") == before
 
 
+@UNTOUCHED
+@promise(seam, "after a lost answer the engine calls it again with the same arguments.")
 def test_a_repeat_after_a_lost_answer_tells_the_caller_s_own(backend: Backend) -> None:
     jobs = [job("a"), job("b", input_json=' {"spaced" : 1} ')]
     assert list(backend.submit(jobs)) == []
@@ -53,6 +92,7 @@ def test_a_repeat_after_a_lost_answer_tells_the_caller_s_own(backend: Backend) -
     }
 
 
+@UNTOUCHED
 def test_a_workflow_that_has_ended_still_holds_its_id(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -61,6 +101,7 @@ def test_a_workflow_that_has_ended_still_holds_its_id(backend: Backend) -> None:
     assert get(backend, "w").status is Status.SUCCESS
 
 
+@WRITES
 def test_the_new_ones_among_the_old_are_written(backend: Backend) -> None:
     submit(backend, "b", "d")
     batch = [job(one, input_json="[1]") for one in ("a", "b", "c", "d", "e")]
@@ -69,10 +110,14 @@ def test_the_new_ones_among_the_old_are_written(backend: Backend) -> None:
     assert found == {"a": "[1]", "b": '["b"]', "c": "[1]", "d": '["d"]', "e": "[1]"}
 
 
+@promise(seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error.")
 def test_nothing_to_submit_is_no_error(backend: Backend) -> None:
     assert list(backend.submit([])) == []
 
 
+@promise(Backend.submit, "All or nothing.")
+@promise(seam, "`BackendRefused` for a value or statement that the database will never accept.")
+@MAY_REFUSE
 @pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
 @pytest.mark.parametrize("field", ["id", "name", "input_json"])
 def test_a_batch_that_is_refused_leaves_nothing(backend: Backend, field: str, poison: str) -> None:
@@ -88,6 +133,9 @@ def test_a_batch_that_is_refused_leaves_nothing(backend: Backend, field: str, po
         assert poison in (found.id, found.name, found.input_json)
 
 
+@DUE
+@promise(seam, "**The database's clock** decides leases and due times.")
+@promise(seam, "durations are `timedelta`.")
 def test_a_delay_is_counted_from_the_database_s_now(backend: Backend) -> None:
     submit(backend, "w", delay=timedelta(hours=3))
     found = get(backend, "w")
@@ -95,12 +143,14 @@ def test_a_delay_is_counted_from_the_database_s_now(backend: Backend) -> None:
     assert abs(found.run_at - found.created_at - timedelta(hours=3)) < SOON
 
 
+@DUE
 def test_a_time_in_the_future_delays(backend: Backend) -> None:
     due = WHEN + timedelta(days=10_000)
     submit(backend, "w", run_at=due)
     assert (get(backend, "w").status, get(backend, "w").run_at) == (Status.DELAYED, due)
 
 
+@DUE
 def test_a_time_in_the_past_enqueues(backend: Backend) -> None:
     submit(backend, "w", run_at=WHEN)
     assert (get(backend, "w").status, get(backend, "w").run_at) == (
@@ -109,12 +159,36 @@ def test_a_time_in_the_past_enqueues(backend: Backend) -> None:
     )
 
 
+@promise(
+    seam,
+    "Times that come in and out are aware UTC with microseconds (milliseconds where the "
+    "database has no more)",
+)
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_a_due_time_comes_back_in_utc_with_microseconds(backend: Backend, moment: datetime) -> None:
+    """Or with the milliseconds below, where a database has no more."""
+    submit(backend, "w", run_at=moment)
+    read = get(backend, "w").run_at
+    assert read in kept(moment)
+    assert read.utcoffset() == timedelta(0)
+
+
+@MAY_REFUSE
+@pytest.mark.parametrize("priority", [LOWEST, -1, 0, HIGHEST])
+def test_a_priority_comes_back_as_it_went_in(backend: Backend, priority: int) -> None:
+    submit(backend, "w", priority=priority)
+    assert get(backend, "w").priority == priority
+
+
+@DUE
 @pytest.mark.parametrize("delay", [timedelta(0), timedelta(seconds=-5)], ids=str)
 def test_no_delay_enqueues(backend: Backend, delay: timedelta) -> None:
     submit(backend, "w", delay=delay)
     assert get(backend, "w").status is Status.ENQUEUED
 
 
+@TEXTS_RETURN
+@MAY_REFUSE
 @pytest.mark.parametrize("text", labelled(IDS))
 def test_ids_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     submit(backend, text, name=text, queue=text)
@@ -123,12 +197,14 @@ def test_ids_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     assert [one.id for one in backend.submit([job(text)])] == [text]
 
 
+@promise(seam, "Ids compare byte by byte.")
 def test_ids_compare_byte_by_byte(backend: Backend) -> None:
     alike = ["a", "A", "a ", " a", "é", "e\u0301", "\u0131", "i", "ß", "ss"]
     submit(backend, *alike)
     assert sorted(ids(backend.load(alike))) == sorted(alike)
 
 
+@TEXTS_RETURN
 @pytest.mark.parametrize("text", labelled(JSON_TEXTS))
 def test_an_input_comes_back_as_it_went_in(backend: Backend, text: str) -> None:
     submit(backend, "w", input_json=text)
@@ -136,6 +212,7 @@ def test_an_input_comes_back_as_it_went_in(backend: Backend, text: str) -> None:
     assert [one.input_json for one in backend.submit([job("w")])] == [text]
 
 
+@TEXTS_RETURN
 @pytest.mark.parametrize("text", labelled(TEXTS))
 def test_texts_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     attributes: Attributes = {"text": text, f"k{text[:100]}": "v"}
@@ -145,6 +222,10 @@ def test_texts_come_back_as_they_went_in(backend: Backend, text: str) -> None:
     assert found.attributes == attributes
 
 
+@promise(
+    Query,
+    '`attributes` asks for each given key to have the given value; 1, "1" and true are three.',
+)
 def test_attributes_keep_their_types(backend: Backend) -> None:
     attributes: Attributes = {
         "text": "1",
@@ -164,6 +245,9 @@ def test_attributes_keep_their_types(backend: Backend) -> None:
     }
 
 
+@promise(Capabilities, "The most operations one call should carry.")
+@WRITES
+@BATCHES
 def test_as_many_as_a_batch_may_carry_go_at_once(backend: Backend) -> None:
     many = [f"w{n}" for n in range(backend.capabilities.max_batch)]
     submit(backend, *scrambled(many))
@@ -171,6 +255,8 @@ def test_as_many_as_a_batch_may_carry_go_at_once(backend: Backend) -> None:
     assert len(backend.submit([job(one) for one in many])) == len(many)
 
 
+@UNTOUCHED
+@promise(seam, "**Thread-safe.** Every thread may call every verb")
 def test_submitters_of_one_id_agree_who_was_first(backend: Backend, rival: Backend) -> None:
     for turn in range(5):
         jobs = [job(f"w{turn}", input_json=f"[{n}]") for n in range(6)]
@@ -183,6 +269,8 @@ def test_submitters_of_one_id_agree_who_was_first(backend: Backend, rival: Backe
         assert get(backend, f"w{turn}").input_json == won[0].input_json
 
 
+@BATCHES
+@WRITES
 def test_overlapping_batches_in_any_order_write_each_id_once(
     backend: Backend, rival: Backend
 ) -> None:

@@ -1,11 +1,20 @@
 """What must hold whatever happens: the invariants, judged by what a backend shows."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TypeAlias
 
 import attrs
 
-from perdure.backend import AlreadyRecorded, Batch, Claimed, Committed, Recorded, StepAnswer
+from perdure.backend import (
+    AlreadyRecorded,
+    Batch,
+    Claimed,
+    Committed,
+    Lane,
+    Recorded,
+    StepAnswer,
+)
 from perdure.model import History, Status, StepRecord, Wait, WorkflowRecord
 
 MOVES: Mapping[Status, set[Status]] = {
@@ -26,6 +35,9 @@ MOVES: Mapping[Status, set[Status]] = {
     Status.CANCELLED: set(),
 }
 """Where a workflow can be one verb later, if it is elsewhere."""
+
+SUSPECT = 2
+"""From so many strikes on, a claim has to ask for it."""
 
 Key: TypeAlias = tuple[str, str, int]
 
@@ -59,12 +71,55 @@ def key_of(each: StepRecord | Wait) -> Key:
     return (each.workflow_id, each.branch, each.seq)
 
 
-def judge(before: Sight, after: Sight) -> None:
-    """One verb was called in between: was that a legal change?"""
+def judge_span(before: Sight, after: Sight) -> None:
+    """Any number of verbs were called in between: was that a legal change?"""
     assert before.workflows.keys() <= after.workflows.keys(), "no workflow disappears"
     for found in after.workflows.values():
         owned = found.owner is not None
         assert owned == (found.status is Status.RUNNING), "an owner if and only if it runs"
+        ended = found.completed_at is not None
+        assert ended == found.status.final, "a time of completion if and only if it has ended"
+        if there := before.workflows.get(found.id):
+            _judge_course(there, found)
+    _judge_lasting(before.steps, after.steps, before)
+    _judge_lasting(before.waits, after.waits, before)
+
+
+def _judge_course(before: WorkflowRecord, after: WorkflowRecord) -> None:
+    assert before == after or not before.status.final, "the end is the end"
+    for name in _LASTING:
+        assert getattr(after, name) == getattr(before, name), f"{name} is for good"
+    assert before.started_at in (None, after.started_at), "the first start is for good"
+    assert after.epoch >= before.epoch, "epochs never fall"
+    assert after.recoveries >= before.recoveries, "recoveries never fall"
+    assert after.strikes <= after.recoveries, "no strike without a recovery"
+
+
+_LASTING = (
+    "name",
+    "queue",
+    "priority",
+    "input_json",
+    "parent_id",
+    "code_version",
+    "attributes",
+    "created_at",
+)
+
+
+def _judge_lasting(
+    before: Mapping[Key, StepRecord | Wait], after: Mapping[Key, StepRecord | Wait], world: Sight
+) -> None:
+    for key, there in before.items():
+        assert after.get(key) == there, "what was recorded never changes or disappears"
+    for key in after.keys() - before.keys():
+        found = world.workflows.get(key[0])
+        assert after[key].epoch >= (found.epoch if found else 1), "an epoch that is over records"
+
+
+def judge(before: Sight, after: Sight) -> None:
+    """One verb was called in between, which may do less than many."""
+    for found in after.workflows.values():
         if found.id in before.workflows:
             _judge_move(before.workflows[found.id], found)
         else:
@@ -83,13 +138,26 @@ def _judge_move(before: WorkflowRecord, after: WorkflowRecord) -> None:
     assert after.status in MOVES[before.status], f"{before.status} never becomes {after.status}"
     raised = 1 if after.status is Status.RUNNING else 0
     assert after.epoch == before.epoch + raised, "one epoch more for each claim, and else none"
+    recovered = after.recoveries - before.recoveries
+    taken = before.status is Status.RUNNING and after.status in _RECOVERED
+    assert recovered in ({0, 1} if taken else {0}), "one recovery for each death of an owner"
+    assert after.strikes in _strikes(before, after, recovered=recovered), "strikes by the rules"
+
+
+_RECOVERED = {Status.ENQUEUED, Status.DELAYED, Status.PARKED}
+
+
+def _strikes(before: WorkflowRecord, after: WorkflowRecord, *, recovered: int) -> set[int]:
+    """How many there may be after one move."""
+    if recovered:
+        return {1, before.strikes + 1}
+    resumed = before.status is Status.PARKED
+    return {0} if resumed and after.status is Status.ENQUEUED else {before.strikes}
 
 
 def _judge_records(
     before: Mapping[Key, StepRecord | Wait], after: Mapping[Key, StepRecord | Wait], world: Sight
 ) -> None:
-    for key, there in before.items():
-        assert after.get(key) == there, "what was recorded never changes or disappears"
     for key in after.keys() - before.keys():
         owned = world.workflows.get(key[0])
         assert owned, "only a workflow has records"
@@ -103,18 +171,44 @@ class Handed:
 
     _given: dict[tuple[str, int], str] = attrs.field(factory=dict[tuple[str, int], str])
 
-    def note(self, worker_id: str, claimed: Sequence[Claimed]) -> None:
-        """One more claim was answered."""
-        for one in claimed:
+    _unheard: set[str] = attrs.field(factory=set[str])
+
+    def note(self, worker_id: str, claimed: Sequence[Claimed] | None) -> None:
+        """One more claim was answered; None: nobody heard the answer."""
+        if claimed is None:
+            self._unheard.add(worker_id)
+        for one in claimed or ():
             key = (one.id, one.epoch)
             assert key not in self._given, "no (workflow, epoch) is handed out twice"
             self._given[key] = worker_id
 
+    def to(self, worker_id: str) -> list[str]:
+        """The workflows that a worker was ever told to be its own."""
+        return sorted({key[0] for key, owner in self._given.items() if owner == worker_id})
+
     def judge(self, sight: Sight) -> None:
         """Whoever owns a workflow was told so by a claim, under this epoch."""
         for one in sight.workflows.values():
+            if one.owner in self._unheard:
+                self._given.setdefault((one.id, one.epoch), one.owner)
             if one.owner is not None:
                 assert self._given.get((one.id, one.epoch)) == one.owner, "an owner was told"
+
+
+def judge_idle(before: Sight, lanes: Sequence[Lane], *, suspects: bool) -> None:
+    """A live worker was given nothing, though nobody else claims."""
+    for one in before.workflows.values():
+        asked = Lane(one.queue, one.name) in lanes and (one.strikes >= SUSPECT) == suspects
+        due = one.status is Status.ENQUEUED
+        assert not (asked and due), "an empty answer means that nothing was due"
+
+
+def judge_settled(after: Sight, *, now: datetime) -> None:
+    """Everything was done that a healthy worker does."""
+    for one in after.workflows.values():
+        timed = one.status in (Status.DELAYED, Status.WAITING)
+        later = timed and one.run_at > now
+        assert one.status.final or later, "everything ends once the faults stop"
 
 
 def judge_author(worker_id: str, before: Sight, after: Sight) -> None:

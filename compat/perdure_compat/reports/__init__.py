@@ -1,0 +1,1 @@
+"""What a run found, and how people, programs and a terminal are told."""

@@ -1,0 +1,109 @@
+"""Wakeups: who listens hears of what others have committed, soon and without asking."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+
+import pytest
+
+from perdure.backend import Backend, News, Wakeups
+from perdure_compat.harness import Harness
+from perdure_compat.promise import promise
+
+from .races import WITHIN, until
+from .records import submit
+
+
+class Listener:
+    """Somebody who listens in a thread of its own."""
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self.heard: list[News] = []
+        self._wakeups = wakeups
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(WITHIN), "it never got ready"
+
+    def _listen(self) -> None:
+        self._wakeups.listen(self._hear, ready=self._ready.set)
+
+    def _hear(self, news: News) -> None:
+        self.heard.append(news)
+
+    def hears(self, news: News) -> bool:
+        """Whether these news, or that there are some, have come since it was asked last."""
+        heard, self.heard = self.heard, []
+        return bool({news, News.CHANGED} & {*heard})
+
+    def end(self) -> bool:
+        """Close it; whether it has returned."""
+        self._wakeups.close()
+        self._thread.join(WITHIN)
+        return not self._thread.is_alive()
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Backend], Listener]]:
+    """Begin to listen on a backend; all who do are closed at the end."""
+    with ExitStack() as ends:
+
+        def listen(backend: Backend) -> Listener:
+            listener = Listener(_wakeups(backend))
+            ends.callback(listener.end)
+            return listener
+
+        yield listen
+
+
+def _wakeups(backend: Backend) -> Wakeups:
+    wakeups = backend.wakeups()
+    if wakeups is None:
+        pytest.skip("wakeups: this backend has none and is polled")
+    return wakeups
+
+
+def _tell(backend: Backend, workflow: str, news: News) -> None:
+    submit(backend, workflow)
+    _wakeups(backend).publish(news)
+
+
+@promise(Wakeups.publish, "Tell whoever listens on the same namespace, in any process")
+@pytest.mark.parametrize("news", [News.ENQUEUED, News.ENDED])
+def test_all_who_listen_hear_what_somebody_has_committed(
+    backend: Backend, rival: Backend, listening: Callable[[Backend], Listener], news: News
+) -> None:
+    listeners = [listening(backend), listening(rival), listening(rival)]
+    for turn in range(3):
+        _tell(backend, f"w{turn}", news)
+        for listener in listeners:
+            until(partial(listener.hears, news))
+
+
+@promise(Wakeups.publish, "Tell whoever listens on the same namespace")
+def test_news_stay_in_their_namespace(
+    harness: Harness, backend: Backend, listening: Callable[[Backend], Listener]
+) -> None:
+    elsewhere = harness.fresh()
+    with closing(elsewhere.open()) as other:
+        other.migrate()
+        here, there = listening(backend), listening(other)
+        there.hears(News.CHANGED)
+        for turn in range(3):
+            _tell(backend, f"w{turn}", News.ENQUEUED)
+            until(lambda: here.hears(News.ENQUEUED))
+        assert not there.heard
+        there.end()
+    harness.dispose(elsewhere)
+
+
+@promise(Wakeups.close, "Let `listen` return, soon, and listen no more.")
+def test_a_listener_that_is_closed_returns(
+    backend: Backend, listening: Callable[[Backend], Listener]
+) -> None:
+    listener = listening(backend)
+    assert listener.end()
+    listener.heard.clear()
+    _tell(backend, "w", News.ENQUEUED)
+    assert not listener.heard
