@@ -18,6 +18,8 @@ import attrs
 import psycopg
 import pytest
 
+from perdure_backends.testing.double import Double, Manners
+
 _ENVIRONMENT = "PERDURE_TEST_POSTGRESQL_URL"
 
 
@@ -27,6 +29,11 @@ def pytest_configure() -> None:
     A shell starts what runs in its background with SIGINT ignored, and that is inherited.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: "conformance" not in item.path.parts)
 
 
 def _free_port() -> int:
@@ -142,6 +149,19 @@ def _in_database(url: str, name: str) -> str:
     return f"{head}/{name}{'?' + query if query else ''}"
 
 
+@pytest.fixture(scope="session")
+def double(postgres_server: str) -> Generator[Double, None, None]:
+    """CockroachDB's manners in front of the server; nothing fails by itself, and clocks agree."""
+    with Double(postgres_server, Manners(skew=0)) as double:
+        yield double
+
+
+@pytest.fixture
+def cockroach_url(postgres_url: str, double: Double) -> str:
+    """An empty database of one's own on the double: the same one as on PostgreSQL."""
+    return double.url(postgres_url)
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A file of one's own."""
@@ -154,6 +174,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
     url: str = request.getfixturevalue(fixture)
     return url
+
+
+@pytest.fixture(scope="module")
+def postgres_alone() -> Generator[str, None, None]:
+    """The URL of a server's maintenance database, for whoever counts what happens on a server."""
+    with running_postgres() as server:
+        with psycopg.connect(server.url, autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET autovacuum = off")
+            # Not every way to force the WAL to the disk is counted.
+            admin.execute("ALTER SYSTEM SET wal_sync_method = fsync")
+            admin.execute("SELECT pg_reload_conf()")
+        yield server.url
 
 
 @pytest.fixture

@@ -114,28 +114,28 @@ WITH fence AS MATERIALIZED
 (SELECT perdure.workers.worker_id AS worker_id
 FROM perdure.workers
 WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
-anon_1 AS MATERIALIZED
+candidate_ids AS MATERIALIZED
 (SELECT candidate.workflow_id AS workflow_id
 FROM perdure.workflows AS candidate
 WHERE candidate.status = 'enqueued' AND candidate.strikes < 2 AND candidate.run_at <= now() AND candidate.queue = CAST(%(queue)s AS TEXT) AND candidate.name = CAST(%(name)s AS TEXT) AND candidate.shard = CAST(%(shard)s AS INTEGER) AND (EXISTS (SELECT fence.worker_id
 FROM fence)) ORDER BY candidate.priority, candidate.run_at, candidate.workflow_id
  LIMIT CAST(%(limit)s AS INTEGER) FOR UPDATE SKIP LOCKED)
- UPDATE perdure.workflows SET status='running', owner=fence.worker_id, epoch=(perdure.workflows.epoch + 1), started_at=coalesce(perdure.workflows.started_at, now()) FROM fence WHERE perdure.workflows.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1) AND fence.worker_id IS NOT NULL RETURNING perdure.workflows.workflow_id, perdure.workflows.name, perdure.workflows.queue, perdure.workflows.input, perdure.workflows.epoch, perdure.workflows.strikes, perdure.workflows.created_at, perdure.workflows.priority, perdure.workflows.run_at
+ UPDATE perdure.workflows SET status='running', owner=fence.worker_id, epoch=(perdure.workflows.epoch + 1), started_at=coalesce(perdure.workflows.started_at, now()) FROM fence WHERE perdure.workflows.workflow_id IN (SELECT candidate_ids.workflow_id
+FROM candidate_ids) AND fence.worker_id IS NOT NULL RETURNING perdure.workflows.workflow_id, perdure.workflows.name, perdure.workflows.queue, perdure.workflows.input, perdure.workflows.epoch, perdure.workflows.strikes, perdure.workflows.created_at, perdure.workflows.priority, perdure.workflows.run_at
 
 -- claims.claim_shard True
 WITH fence AS MATERIALIZED
 (SELECT perdure.workers.worker_id AS worker_id
 FROM perdure.workers
 WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
-anon_1 AS MATERIALIZED
+candidate_ids AS MATERIALIZED
 (SELECT candidate.workflow_id AS workflow_id
 FROM perdure.workflows AS candidate
 WHERE candidate.status = 'enqueued' AND candidate.strikes >= 2 AND candidate.run_at <= now() AND candidate.queue = CAST(%(queue)s AS TEXT) AND candidate.name = CAST(%(name)s AS TEXT) AND candidate.shard = CAST(%(shard)s AS INTEGER) AND (EXISTS (SELECT fence.worker_id
 FROM fence)) ORDER BY candidate.priority, candidate.run_at, candidate.workflow_id
  LIMIT CAST(%(limit)s AS INTEGER) FOR UPDATE SKIP LOCKED)
- UPDATE perdure.workflows SET status='running', owner=fence.worker_id, epoch=(perdure.workflows.epoch + 1), started_at=coalesce(perdure.workflows.started_at, now()) FROM fence WHERE perdure.workflows.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1) AND fence.worker_id IS NOT NULL RETURNING perdure.workflows.workflow_id, perdure.workflows.name, perdure.workflows.queue, perdure.workflows.input, perdure.workflows.epoch, perdure.workflows.strikes, perdure.workflows.created_at, perdure.workflows.priority, perdure.workflows.run_at
+ UPDATE perdure.workflows SET status='running', owner=fence.worker_id, epoch=(perdure.workflows.epoch + 1), started_at=coalesce(perdure.workflows.started_at, now()) FROM fence WHERE perdure.workflows.workflow_id IN (SELECT candidate_ids.workflow_id
+FROM candidate_ids) AND fence.worker_id IS NOT NULL RETURNING perdure.workflows.workflow_id, perdure.workflows.name, perdure.workflows.queue, perdure.workflows.input, perdure.workflows.epoch, perdure.workflows.strikes, perdure.workflows.created_at, perdure.workflows.priority, perdure.workflows.run_at
 
 -- claims.heads False
 SELECT 0, head_0.priority, head_0.run_at, head_0.workflow_id
@@ -280,11 +280,11 @@ fence AS MATERIALIZED
 (SELECT perdure.workers.worker_id AS worker_id
 FROM perdure.workers
 WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
-anon_1 AS MATERIALIZED
+lost_ids AS MATERIALIZED
 (SELECT lost.workflow_id AS workflow_id
 FROM lost)
- UPDATE perdure.workflows SET status='enqueued', owner=NULL FROM lost, fence WHERE perdure.workflows.workflow_id = lost.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = lost.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id
+ UPDATE perdure.workflows SET status='enqueued', owner=NULL FROM lost, fence WHERE perdure.workflows.workflow_id = lost.workflow_id AND perdure.workflows.workflow_id IN (SELECT lost_ids.workflow_id
+FROM lost_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = lost.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id
 
 -- claims.recover
 WITH RECURSIVE owners(owner) AS
@@ -295,24 +295,27 @@ FROM perdure.workflows
 WHERE perdure.workflows.status = 'running' AND perdure.workflows.owner > owners.owner) AS anon_1
 FROM owners
 WHERE owners.owner IS NOT NULL),
+abandoned_ids AS MATERIALIZED
+(SELECT abandoned.owner AS owner
+FROM (SELECT owners.owner AS owner
+FROM owners
+WHERE owners.owner IS NOT NULL AND NOT (EXISTS (SELECT perdure.workers.worker_id
+FROM perdure.workers
+WHERE perdure.workers.worker_id = owners.owner AND perdure.workers.dead_at IS NULL))) AS abandoned),
 orphan AS MATERIALIZED
 (SELECT perdure.workflows.workflow_id AS workflow_id, CASE WHEN ((SELECT perdure.workflow_steps.epoch
 FROM perdure.workflow_steps
 WHERE perdure.workflow_steps.workflow_id = perdure.workflows.workflow_id AND perdure.workflow_steps.epoch = perdure.workflows.epoch
  LIMIT 1) IS NOT NULL) THEN 1 ELSE perdure.workflows.strikes + 1 END AS strikes
 FROM perdure.workflows
-WHERE perdure.workflows.status = 'running' AND perdure.workflows.owner IN (SELECT abandoned.owner
-FROM (SELECT owners.owner AS owner
-FROM owners
-WHERE owners.owner IS NOT NULL AND NOT (EXISTS (SELECT perdure.workers.worker_id
-FROM perdure.workers
-WHERE perdure.workers.worker_id = owners.owner AND perdure.workers.dead_at IS NULL))) AS abandoned)
+WHERE perdure.workflows.status = 'running' AND perdure.workflows.owner IN (SELECT abandoned_ids.owner
+FROM abandoned_ids) ORDER BY perdure.workflows.owner
  LIMIT CAST(%(limit)s AS INTEGER) FOR UPDATE SKIP LOCKED),
-anon_2 AS MATERIALIZED
+orphan_ids AS MATERIALIZED
 (SELECT orphan.workflow_id AS workflow_id
 FROM orphan)
- UPDATE perdure.workflows SET status=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN 'parked' WHEN (orphan.strikes >= 2) THEN 'delayed' ELSE 'enqueued' END, run_at=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN perdure.workflows.run_at WHEN (orphan.strikes >= 2) THEN now() + CAST(%(backoff)s AS DOUBLE PRECISION) * (1 << CASE WHEN (orphan.strikes > 22) THEN 20 ELSE orphan.strikes - 2 END) * INTERVAL '1 second' ELSE perdure.workflows.run_at END, error=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN '{"type": "WorkflowParked", "module": "perdure.errors", "args": [], "message": ' || CAST(to_json('recovered ' || CAST(orphan.strikes AS TEXT) || ' times without progress: its worker dies while it runs. When the cause is gone: perdure resume ' || perdure.workflows.workflow_id) AS TEXT) || ', "traceback": ""}' ELSE perdure.workflows.error END, error_message=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN 'recovered ' || CAST(orphan.strikes AS TEXT) || ' times without progress: its worker dies while it runs. When the cause is gone: perdure resume ' || perdure.workflows.workflow_id ELSE perdure.workflows.error_message END, owner=NULL, recoveries=(perdure.workflows.recoveries + 1), strikes=orphan.strikes FROM orphan WHERE perdure.workflows.workflow_id = orphan.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status
+ UPDATE perdure.workflows SET status=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN 'parked' WHEN (orphan.strikes >= 2) THEN 'delayed' ELSE 'enqueued' END, run_at=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN perdure.workflows.run_at WHEN (orphan.strikes >= 2) THEN now() + CAST(%(backoff)s AS DOUBLE PRECISION) * (1 << CASE WHEN (orphan.strikes > 22) THEN 20 ELSE orphan.strikes - 2 END) * INTERVAL '1 second' ELSE perdure.workflows.run_at END, error=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN '{"type": "WorkflowParked", "module": "perdure.errors", "args": [], "message": ' || CAST(to_json('recovered ' || CAST(orphan.strikes AS TEXT) || ' times without progress: its worker dies while it runs. When the cause is gone: perdure resume ' || perdure.workflows.workflow_id) AS TEXT) || ', "traceback": ""}' ELSE perdure.workflows.error END, error_message=CASE WHEN (orphan.strikes >= CAST(%(max_strikes)s AS INTEGER)) THEN 'recovered ' || CAST(orphan.strikes AS TEXT) || ' times without progress: its worker dies while it runs. When the cause is gone: perdure resume ' || perdure.workflows.workflow_id ELSE perdure.workflows.error_message END, owner=NULL, recoveries=(perdure.workflows.recoveries + 1), strikes=orphan.strikes FROM orphan WHERE perdure.workflows.workflow_id = orphan.workflow_id AND perdure.workflows.workflow_id IN (SELECT orphan_ids.workflow_id
+FROM orphan_ids) AND CASE WHEN (perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status
 
 -- commits.commit steps
 WITH fence AS MATERIALIZED
@@ -322,16 +325,16 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 step AS MATERIALIZED
 (SELECT step_item.workflow_id AS workflow_id, step_item.branch AS branch, step_item.step_seq AS step_seq, step_item.step_name AS step_name, step_item.kind AS kind, step_item.status AS status, step_item.output AS output, step_item.error AS error, step_item.error_message AS error_message, step_item.attempts AS attempts, step_item.started_at AS started_at, step_item.completed_at AS completed_at, step_item.epoch AS epoch
 FROM unnest(CAST(%(step_workflow_id)s AS TEXT[]), CAST(%(step_branch)s AS TEXT[]), CAST(%(step_step_seq)s AS INTEGER[]), CAST(%(step_step_name)s AS TEXT[]), CAST(%(step_kind)s AS TEXT[]), CAST(%(step_status)s AS TEXT[]), CAST(%(step_output)s AS TEXT[]), CAST(%(step_error)s AS TEXT[]), CAST(%(step_error_message)s AS TEXT[]), CAST(%(step_attempts)s AS INTEGER[]), CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_epoch)s AS BIGINT[])) AS step_item(workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch)),
-anon_2 AS MATERIALIZED
+step_ids AS MATERIALIZED
 (SELECT step.workflow_id AS workflow_id
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
 FROM step, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1
+WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
 FROM recorded
 
 -- commits.commit waits
@@ -342,16 +345,16 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
-anon_2 AS MATERIALIZED
+wait_ids AS MATERIALIZED
 (SELECT wait.workflow_id AS workflow_id
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM wait, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'waits', awaited.workflow_id, awaited.branch, awaited.step_seq, CAST(NULL AS TEXT) AS anon_1
+WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
 FROM awaited
 
 -- commits.commit transitions
@@ -362,14 +365,14 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
-anon_2 AS MATERIALIZED
+transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'transitions', done.workflow_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__3, done.status
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
 FROM done
 
 -- commits.commit steps waits
@@ -380,28 +383,28 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 step AS MATERIALIZED
 (SELECT step_item.workflow_id AS workflow_id, step_item.branch AS branch, step_item.step_seq AS step_seq, step_item.step_name AS step_name, step_item.kind AS kind, step_item.status AS status, step_item.output AS output, step_item.error AS error, step_item.error_message AS error_message, step_item.attempts AS attempts, step_item.started_at AS started_at, step_item.completed_at AS completed_at, step_item.epoch AS epoch
 FROM unnest(CAST(%(step_workflow_id)s AS TEXT[]), CAST(%(step_branch)s AS TEXT[]), CAST(%(step_step_seq)s AS INTEGER[]), CAST(%(step_step_name)s AS TEXT[]), CAST(%(step_kind)s AS TEXT[]), CAST(%(step_status)s AS TEXT[]), CAST(%(step_output)s AS TEXT[]), CAST(%(step_error)s AS TEXT[]), CAST(%(step_error_message)s AS TEXT[]), CAST(%(step_attempts)s AS INTEGER[]), CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_epoch)s AS BIGINT[])) AS step_item(workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch)),
-anon_2 AS MATERIALIZED
+step_ids AS MATERIALIZED
 (SELECT step.workflow_id AS workflow_id
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
 FROM step, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
-anon_3 AS MATERIALIZED
+wait_ids AS MATERIALIZED
 (SELECT wait.workflow_id AS workflow_id
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM wait, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
-FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1
-FROM recorded UNION ALL SELECT 'waits', awaited.workflow_id, awaited.branch, awaited.step_seq, CAST(NULL AS TEXT) AS anon_1
+WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
 FROM awaited
 
 -- commits.commit steps transitions
@@ -412,26 +415,26 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 step AS MATERIALIZED
 (SELECT step_item.workflow_id AS workflow_id, step_item.branch AS branch, step_item.step_seq AS step_seq, step_item.step_name AS step_name, step_item.kind AS kind, step_item.status AS status, step_item.output AS output, step_item.error AS error, step_item.error_message AS error_message, step_item.attempts AS attempts, step_item.started_at AS started_at, step_item.completed_at AS completed_at, step_item.epoch AS epoch
 FROM unnest(CAST(%(step_workflow_id)s AS TEXT[]), CAST(%(step_branch)s AS TEXT[]), CAST(%(step_step_seq)s AS INTEGER[]), CAST(%(step_step_name)s AS TEXT[]), CAST(%(step_kind)s AS TEXT[]), CAST(%(step_status)s AS TEXT[]), CAST(%(step_output)s AS TEXT[]), CAST(%(step_error)s AS TEXT[]), CAST(%(step_error_message)s AS TEXT[]), CAST(%(step_attempts)s AS INTEGER[]), CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_epoch)s AS BIGINT[])) AS step_item(workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch)),
-anon_2 AS MATERIALIZED
+step_ids AS MATERIALIZED
 (SELECT step.workflow_id AS workflow_id
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
 FROM step, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
-anon_3 AS MATERIALIZED
+transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
-FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1
-FROM recorded UNION ALL SELECT 'transitions', done.workflow_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__3, done.status
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+FROM recorded UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
 FROM done
 
 -- commits.commit waits transitions
@@ -442,26 +445,26 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
-anon_2 AS MATERIALIZED
+wait_ids AS MATERIALIZED
 (SELECT wait.workflow_id AS workflow_id
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM wait, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
+WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
-anon_3 AS MATERIALIZED
+transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
-FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'waits', awaited.workflow_id, awaited.branch, awaited.step_seq, CAST(NULL AS TEXT) AS anon_1
-FROM awaited UNION ALL SELECT 'transitions', done.workflow_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__3, done.status
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+FROM awaited UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
 FROM done
 
 -- commits.commit steps waits transitions
@@ -472,38 +475,38 @@ WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_
 step AS MATERIALIZED
 (SELECT step_item.workflow_id AS workflow_id, step_item.branch AS branch, step_item.step_seq AS step_seq, step_item.step_name AS step_name, step_item.kind AS kind, step_item.status AS status, step_item.output AS output, step_item.error AS error, step_item.error_message AS error_message, step_item.attempts AS attempts, step_item.started_at AS started_at, step_item.completed_at AS completed_at, step_item.epoch AS epoch
 FROM unnest(CAST(%(step_workflow_id)s AS TEXT[]), CAST(%(step_branch)s AS TEXT[]), CAST(%(step_step_seq)s AS INTEGER[]), CAST(%(step_step_name)s AS TEXT[]), CAST(%(step_kind)s AS TEXT[]), CAST(%(step_status)s AS TEXT[]), CAST(%(step_output)s AS TEXT[]), CAST(%(step_error)s AS TEXT[]), CAST(%(step_error_message)s AS TEXT[]), CAST(%(step_attempts)s AS INTEGER[]), CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_epoch)s AS BIGINT[])) AS step_item(workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch)),
-anon_2 AS MATERIALIZED
+step_ids AS MATERIALIZED
 (SELECT step.workflow_id AS workflow_id
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
 FROM step, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_2.workflow_id
-FROM anon_2) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
-anon_3 AS MATERIALIZED
+wait_ids AS MATERIALIZED
 (SELECT wait.workflow_id AS workflow_id
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM wait, perdure.workflows, fence
-WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_3.workflow_id
-FROM anon_3) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
+WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
-anon_4 AS MATERIALIZED
+transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
 done AS
-(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT anon_4.workflow_id
-FROM anon_4) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', fence.worker_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__1, CAST(NULL AS TEXT) AS anon__2
-FROM fence UNION ALL SELECT 'steps', recorded.workflow_id, recorded.branch, recorded.step_seq, CAST(NULL AS TEXT) AS anon_1
-FROM recorded UNION ALL SELECT 'waits', awaited.workflow_id, awaited.branch, awaited.step_seq, CAST(NULL AS TEXT) AS anon_1
-FROM awaited UNION ALL SELECT 'transitions', done.workflow_id, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS INTEGER) AS anon__3, done.status
+(UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
+FROM awaited UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
 FROM done
 
 -- locks.released
@@ -535,32 +538,43 @@ FROM perdure.perdure_version
 WITH key AS MATERIALIZED
 (SELECT key_item.workflow_id AS workflow_id, key_item.branch AS branch, key_item.step_seq AS step_seq
 FROM unnest(CAST(%(key_workflow_id)s AS TEXT[]), CAST(%(key_branch)s AS TEXT[]), CAST(%(key_step_seq)s AS INTEGER[])) AS key_item(workflow_id, branch, step_seq)),
-anon_1 AS MATERIALIZED
+key_ids AS MATERIALIZED
 (SELECT key.workflow_id AS workflow_id
 FROM key)
  SELECT perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq, perdure.waits.kind, perdure.waits.due, perdure.waits.epoch
 FROM perdure.waits, key
-WHERE perdure.waits.workflow_id = key.workflow_id AND perdure.waits.branch = key.branch AND perdure.waits.step_seq = key.step_seq AND perdure.waits.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1)
+WHERE perdure.waits.workflow_id = key.workflow_id AND perdure.waits.branch = key.branch AND perdure.waits.step_seq = key.step_seq AND perdure.waits.workflow_id IN (SELECT key_ids.workflow_id
+FROM key_ids)
 
 -- steps.history
-SELECT perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq, perdure.workflow_steps.step_name, perdure.workflow_steps.kind, perdure.workflow_steps.status, perdure.workflow_steps.output, perdure.workflow_steps.error, perdure.workflow_steps.error_message, perdure.workflow_steps.attempts, perdure.workflow_steps.started_at, perdure.workflow_steps.completed_at, perdure.workflow_steps.epoch, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS due
+WITH asked AS MATERIALIZED
+(SELECT asked_item.workflow_id AS workflow_id
+FROM unnest(CAST(%(asked_workflow_id)s AS TEXT[])) AS asked_item(workflow_id)),
+asked_ids AS MATERIALIZED
+(SELECT asked.workflow_id AS workflow_id
+FROM asked),
+asked_again_ids AS MATERIALIZED
+(SELECT asked_again.workflow_id AS workflow_id
+FROM asked AS asked_again)
+ SELECT perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq, perdure.workflow_steps.step_name, perdure.workflow_steps.kind, perdure.workflow_steps.status, perdure.workflow_steps.output, perdure.workflow_steps.error, perdure.workflow_steps.error_message, perdure.workflow_steps.attempts, perdure.workflow_steps.started_at, perdure.workflow_steps.completed_at, perdure.workflow_steps.epoch, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS due
 FROM perdure.workflow_steps
-WHERE perdure.workflow_steps.workflow_id = ANY (CAST(%(ids)s AS TEXT[])) UNION ALL SELECT perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq, CAST(NULL AS TEXT) AS anon_1, perdure.waits.kind, CAST(NULL AS TEXT) AS anon__1, CAST(NULL AS TEXT) AS anon__2, CAST(NULL AS TEXT) AS anon__3, CAST(NULL AS TEXT) AS anon__4, CAST(NULL AS INTEGER) AS anon__5, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS anon__6, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS anon__7, perdure.waits.epoch, perdure.waits.due
+WHERE perdure.workflow_steps.workflow_id IN (SELECT asked_ids.workflow_id
+FROM asked_ids) UNION ALL SELECT perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq, CAST(NULL AS TEXT) AS anon_1, perdure.waits.kind, CAST(NULL AS TEXT) AS anon__1, CAST(NULL AS TEXT) AS anon__2, CAST(NULL AS TEXT) AS anon__3, CAST(NULL AS TEXT) AS anon__4, CAST(NULL AS INTEGER) AS anon__5, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS anon__6, CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS anon__7, perdure.waits.epoch, perdure.waits.due
 FROM perdure.waits
-WHERE perdure.waits.workflow_id = ANY (CAST(%(ids)s AS TEXT[]))
+WHERE perdure.waits.workflow_id IN (SELECT asked_again_ids.workflow_id
+FROM asked_again_ids)
 
 -- steps.recorded
 WITH key AS MATERIALIZED
 (SELECT key_item.workflow_id AS workflow_id, key_item.branch AS branch, key_item.step_seq AS step_seq
 FROM unnest(CAST(%(key_workflow_id)s AS TEXT[]), CAST(%(key_branch)s AS TEXT[]), CAST(%(key_step_seq)s AS INTEGER[])) AS key_item(workflow_id, branch, step_seq)),
-anon_1 AS MATERIALIZED
+key_ids AS MATERIALIZED
 (SELECT key.workflow_id AS workflow_id
 FROM key)
  SELECT perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq, perdure.workflow_steps.step_name, perdure.workflow_steps.kind, perdure.workflow_steps.status, perdure.workflow_steps.output, perdure.workflow_steps.error, perdure.workflow_steps.error_message, perdure.workflow_steps.attempts, perdure.workflow_steps.started_at, perdure.workflow_steps.completed_at, perdure.workflow_steps.epoch
 FROM perdure.workflow_steps, key
-WHERE perdure.workflow_steps.workflow_id = key.workflow_id AND perdure.workflow_steps.branch = key.branch AND perdure.workflow_steps.step_seq = key.step_seq AND perdure.workflow_steps.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1)
+WHERE perdure.workflow_steps.workflow_id = key.workflow_id AND perdure.workflow_steps.branch = key.branch AND perdure.workflow_steps.step_seq = key.step_seq AND perdure.workflow_steps.workflow_id IN (SELECT key_ids.workflow_id
+FROM key_ids)
 
 -- workers.declare
 WITH seen AS MATERIALIZED
@@ -678,10 +692,10 @@ FROM new
 WHERE 1 = 1 ORDER BY new.workflow_id ON CONFLICT DO NOTHING RETURNING perdure.workflows.workflow_id
 
 -- workflows.wake
-WITH anon_1 AS MATERIALIZED
+WITH workflows_ids AS MATERIALIZED
 (SELECT perdure.workflows.workflow_id AS workflow_id
 FROM perdure.workflows
 WHERE perdure.workflows.status IN ('delayed', 'waiting') AND perdure.workflows.run_at <= now() ORDER BY perdure.workflows.run_at
  LIMIT CAST(%(limit)s AS INTEGER) FOR UPDATE SKIP LOCKED)
- UPDATE perdure.workflows SET status='enqueued' WHERE perdure.workflows.workflow_id IN (SELECT anon_1.workflow_id
-FROM anon_1) AND perdure.workflows.status IN ('delayed', 'waiting') RETURNING perdure.workflows.workflow_id
+ UPDATE perdure.workflows SET status='enqueued' WHERE perdure.workflows.workflow_id IN (SELECT workflows_ids.workflow_id
+FROM workflows_ids) AND perdure.workflows.status IN ('delayed', 'waiting') RETURNING perdure.workflows.workflow_id

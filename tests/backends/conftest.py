@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +11,9 @@ import pytest
 from perdure_backends.cockroachdb import CockroachBackend
 from perdure_backends.postgres import PostgresBackend
 from perdure_backends.sqlite import SqliteBackend
+
+from .sites import FileSite, ServerSite, Site
+from .stage import Stage, staged
 
 
 @pytest.fixture
@@ -21,10 +25,9 @@ def postgres(postgres_url: str) -> Generator[PostgresBackend, None, None]:
 
 
 @pytest.fixture
-def cockroach_on_postgres(postgres_url: str) -> Generator[CockroachBackend, None, None]:
-    """The statements for CockroachDB on a PostgreSQL: evidence about SQL, not about CockroachDB."""
-    url = postgres_url.replace("postgresql://", "cockroachdb://")
-    with closing(CockroachBackend(url, check_server=False)) as backend:
+def cockroach(cockroach_url: str) -> Generator[CockroachBackend, None, None]:
+    """A migrated backend for CockroachDB on the double: evidence about SQL and a few manners."""
+    with closing(CockroachBackend(cockroach_url)) as backend:
         backend.migrate()
         yield backend
 
@@ -53,3 +56,21 @@ def stranger(postgres_url: str) -> Generator[psycopg.Connection[Any], None, None
         connection.commit()
         yield connection
         connection.rollback()
+
+
+@pytest.fixture
+def stage(postgres_url: str, psql: psycopg.Connection[Any]) -> Generator[Stage, None, None]:
+    """Three actors on one PostgreSQL, and a backend that is not disturbed."""
+    with staged(postgres_url, psql) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "cockroachdb double"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        return FileSite(tmp_path / "perdure.db")
+    wanted = "postgres_url" if request.param == "postgresql" else "cockroach_url"
+    url: str = request.getfixturevalue(wanted)
+    psql: psycopg.Connection[Any] = request.getfixturevalue("psql")
+    return ServerSite(url, psql)

@@ -96,7 +96,7 @@ def _statements() -> dict[str, str]:
 
 
 def _migration() -> str:
-    backend = CockroachBackend("cockroachdb://localhost/perdure", check_server=False)
+    backend = CockroachBackend("cockroachdb://localhost/perdure")
     return backend.migration_sql().strip()
 
 

@@ -3,10 +3,8 @@
 Somebody else's open transaction stands where a slow or frozen process would.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +15,6 @@ from perdure.errors import BackendUnavailable
 from perdure.model import Status
 from perdure_backends.postgres import PostgresBackend
 from perdure_backends.sql import workers
-from perdure_compat.suite.races import until
 from perdure_compat.suite.records import (
     AT_ONCE,
     LANE,
@@ -33,28 +30,12 @@ from perdure_compat.suite.records import (
     submit,
 )
 
-T = TypeVar("T")
+from .waiting import blocked, started, until
+
 Psql = psycopg.Connection[Any]
 _DECLARE_DEAD = "UPDATE workers SET dead_at = now() WHERE worker_id = 'a'"
 _FENCE = "SELECT 1 FROM workers WHERE worker_id = 'a' AND dead_at IS NULL FOR KEY SHARE"
 _STRONG = "SELECT 1 FROM workers WHERE worker_id = 'a' FOR UPDATE"
-
-
-def _start(act: Callable[[], T]) -> Future[T]:
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(act)
-    finally:
-        pool.shutdown(wait=False)
-
-
-def _blocked(psql: Psql) -> bool:
-    """Whether somebody waits for a lock."""
-    waiting = psql.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND cardinality(pg_blocking_pids(pid)) > 0"
-    ).fetchone()
-    return bool(waiting and waiting[0])
 
 
 def _expired(backend: PostgresBackend, *worker_ids: str) -> list[Peer]:
@@ -75,8 +56,8 @@ def test_a_commit_that_waited_for_a_death_writes_nothing(
     stranger.execute(_STRONG)
     stranger.execute(_DECLARE_DEAD)
     batch = Batch(steps=[step("w")], transitions=[end("w")])
-    answer = _start(lambda: postgres.commit("a", batch))
-    until(lambda: _blocked(psql))
+    answer = started(lambda: postgres.commit("a", batch))
+    until(lambda: blocked(psql))
     stranger.commit()
     committed = answer.result(30)
     assert committed.fenced
@@ -92,8 +73,8 @@ def test_a_commit_that_waited_for_a_death_undone_is_written(
     own(postgres, "a", "w")
     stranger.execute(_STRONG)
     stranger.execute(_DECLARE_DEAD)
-    answer = _start(lambda: postgres.commit("a", Batch(steps=[step("w")])))
-    until(lambda: _blocked(psql))
+    answer = started(lambda: postgres.commit("a", Batch(steps=[step("w")])))
+    until(lambda: blocked(psql))
     stranger.rollback()
     assert list(answer.result(30).steps) == [RECORDED]
 
@@ -110,8 +91,8 @@ def test_a_bare_update_of_dead_at_waits_for_an_open_fence(
             other.execute("SET search_path = perdure")
             other.execute(_DECLARE_DEAD)
 
-    done = _start(declare)
-    until(lambda: _blocked(psql))
+    done = started(declare)
+    until(lambda: blocked(psql))
     stranger.commit()
     done.result(30)
 
@@ -124,7 +105,7 @@ def test_a_heartbeat_never_waits_for_a_fence(postgres: PostgresBackend) -> None:
         session.execute("BEGIN")
         assert session.rows(workers.fenced, {"me": "a"})
         for _ in range(20):
-            assert _start(lambda: postgres.heartbeat("a", lease=LEASE)).result(10)
+            assert started(lambda: postgres.heartbeat("a", lease=LEASE)).result(10)
         session.execute("ROLLBACK")
 
     postgres.runner.run(hold)
@@ -135,7 +116,7 @@ def test_a_frozen_fence_saves_its_worker_and_no_other(
 ) -> None:
     seen = _expired(postgres, "a", "b", "c")
     stranger.execute(_FENCE)
-    reap = _start(lambda: postgres.reap(seen, margin=AT_ONCE, recovery=PATIENT, limit=10))
+    reap = started(lambda: postgres.reap(seen, margin=AT_ONCE, recovery=PATIENT, limit=10))
     assert sorted(reap.result(30).workers) == ["b", "c"]
     stranger.rollback()
     again = postgres.reap(seen, margin=AT_ONCE, recovery=PATIENT, limit=10)
@@ -158,8 +139,8 @@ def test_a_claim_that_waited_for_the_death_of_its_worker_gets_nothing(
     submit(postgres, "w")
     stranger.execute(_STRONG)
     stranger.execute(_DECLARE_DEAD)
-    claim = _start(lambda: postgres.claim("a", [LANE], limit=10))
-    until(lambda: _blocked(psql))
+    claim = started(lambda: postgres.claim("a", [LANE], limit=10))
+    until(lambda: blocked(psql))
     stranger.commit()
     assert list(claim.result(30)) == []
     assert get(postgres, "w").status is Status.ENQUEUED
@@ -171,7 +152,7 @@ def test_a_claim_passes_over_rows_that_somebody_holds(
     join(postgres, "a")
     submit(postgres, "v", "w")
     stranger.execute("SELECT 1 FROM workflows WHERE workflow_id = 'v' FOR UPDATE")
-    claim = _start(lambda: postgres.claim("a", [LANE], limit=10))
+    claim = started(lambda: postgres.claim("a", [LANE], limit=10))
     assert [claimed.id for claimed in claim.result(30)] == ["w"]
 
 
@@ -189,8 +170,8 @@ def test_a_repeat_that_meets_its_own_first_try_is_recognised(
         "UPDATE workflows SET status = 'success', owner = NULL WHERE workflow_id = 'w'"
     )
     batch = Batch(steps=[step("w")], transitions=[end("w")])
-    answer = _start(lambda: postgres.commit("a", batch))
-    until(lambda: _blocked(psql))
+    answer = started(lambda: postgres.commit("a", batch))
+    until(lambda: blocked(psql))
     stranger.commit()
     committed = answer.result(30)
     assert list(committed.steps) == [RECORDED]

@@ -4,15 +4,17 @@ import pytest
 
 from perdure.backend import Query
 from perdure_backends.sqlite import SqliteBackend
-from perdure_backends.testing.mishaps import SQLITE, Mishap, When
-from perdure_backends.testing.plans import Injector, Strike
+from perdure_backends.testing.injector import Injector
+from perdure_backends.testing.mishaps import SQLITE, Mishap, Pause, When
 from perdure_backends.testing.statements import Place, intercept
+from perdure_compat.fault import Strike
 from perdure_compat.suite.records import ids, job
 
 
-def _kept(mishap: Mishap) -> bool:
+def _kept(mishap: Mishap | Pause) -> bool:
     # A crash would take the data along.
-    return mishap.name != "crash" and mishap.when is When.BEFORE
+    fails = isinstance(mishap, Mishap) and mishap.name != "crash"
+    return fails and mishap.when is When.BEFORE
 
 
 @pytest.mark.parametrize("at", range(3))

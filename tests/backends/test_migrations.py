@@ -25,7 +25,7 @@ from perdure_compat.suite.races import together
 from perdure_compat.suite.records import claim, get, ids, job, join, submit
 
 Psql = psycopg.Connection[Any]
-_KINDS = ["sqlite", "postgresql", "cockroachdb dialect on postgresql"]
+_KINDS = ["sqlite", "postgresql", "cockroachdb double"]
 
 
 @pytest.fixture(params=_KINDS)
@@ -33,11 +33,11 @@ def backends(request: pytest.FixtureRequest, sqlite_url: str) -> Sequence[SqlBac
     """Four backends on one empty database."""
     if request.param == "sqlite":
         return [SqliteBackend(sqlite_url) for _ in range(4)]
-    url: str = request.getfixturevalue("postgres_url")
     if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
         return [PostgresBackend(url) for _ in range(4)]
-    url = url.replace("postgresql://", "cockroachdb://")
-    return [CockroachBackend(url, check_server=False) for _ in range(4)]
+    through: str = request.getfixturevalue("cockroach_url")
+    return [CockroachBackend(through) for _ in range(4)]
 
 
 def _use(backend: SqlBackend) -> None:
@@ -95,24 +95,24 @@ def test_a_migration_cut_short_is_finished_by_the_next(
 
 
 def test_a_lease_on_a_migration_that_nobody_holds_any_more_runs_out(
-    cockroach_on_postgres: CockroachBackend, psql: Psql
+    cockroach: CockroachBackend, psql: Psql
 ) -> None:
     psql.execute("DROP TABLE perdure_version")
     psql.execute("UPDATE migration SET holder = 'killed', held_until = now() - interval '1 second'")
-    cockroach_on_postgres.migrate()
-    assert cockroach_on_postgres.schema_version().current == migrate.REVISIONS[-1]
+    cockroach.migrate()
+    assert cockroach.schema_version().current == migrate.REVISIONS[-1]
 
 
 def test_a_lease_on_a_migration_keeps_a_rival_waiting(
-    cockroach_on_postgres: CockroachBackend,
+    cockroach: CockroachBackend,
 ) -> None:
     def look(connection: Connection) -> list[bool]:
-        session = cockroach_on_postgres.session(connection)
+        session = cockroach.session(connection)
         tries = [bool(session.rows(locks.taken, {"holder": who})) for who in "ab"]
         session.rows(locks.released, {"holder": "a"})
         return [*tries, bool(session.rows(locks.taken, {"holder": "b"}))]
 
-    assert cockroach_on_postgres.runner.run(look) == [True, False, True]
+    assert cockroach.runner.run(look) == [True, False, True]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -208,10 +208,10 @@ def test_an_insert_from_a_shell_is_a_submission(sqlite: SqliteBackend, sqlite_ur
 
 
 def test_an_insert_by_hand_is_claimed_from_a_shard_too(
-    cockroach_on_postgres: CockroachBackend, psql: Psql
+    cockroach: CockroachBackend, psql: Psql
 ) -> None:
     psql.execute(_BY_HAND.encode())
-    _is_claimed(cockroach_on_postgres)
+    _is_claimed(cockroach)
 
 
 def _is_claimed(backend: SqlBackend) -> None:

@@ -11,11 +11,9 @@ from typing import Any, NoReturn
 
 import attrs
 
+from perdure_compat.fault import Crash
+
 from .statements import Place, Statement, inside
-
-
-class Crash(BaseException):
-    """The process dies here; nobody but the harness may catch it."""
 
 
 class When(StrEnum):
@@ -51,6 +49,24 @@ class Mishap:
         self._ending(statement)
 
 
+@attrs.frozen
+class Pause:
+    """The process stands still while others go on, for longer than its lease; nothing fails."""
+
+    when: When
+
+    def __str__(self) -> str:
+        return f"pause {self.when}"
+
+    def hold(self, statement: Statement, others: Callable[[], object]) -> None:
+        """Let the others act before the statement, or after it."""
+        if self.when is When.BEFORE:
+            others()
+        statement.run()
+        if self.when is When.DONE:
+            others()
+
+
 def _undone(statement: Statement) -> None:
     if statement.place is Place.ALONE:
         statement.driver.execute("BEGIN")
@@ -61,16 +77,21 @@ def _undone(statement: Statement) -> None:
         statement.driver.execute("ROLLBACK")
 
 
-Manners = Mapping[Place, tuple[Mishap, ...]]
+Manners = Mapping[Place, tuple[Mishap | Pause, ...]]
 """What can go wrong on a kind of database, by the place of the statement."""
 
 
 # --------------------------------------------------------------- servers
 
 
+_FORCES = "SELECT FROM pg_namespace WHERE nspname = 'crdb_internal'"
+
+
 def _raised(state: str) -> Ending:
     def ending(statement: Statement) -> NoReturn:
         """The server fails with this SQLSTATE, and takes an open transaction along."""
+        if statement.driver.execute(_FORCES).fetchone():
+            statement.driver.execute(f"SELECT crdb_internal.force_error('{state}', 'injected')")
         statement.driver.execute(
             f"DO $$ BEGIN RAISE EXCEPTION 'injected' USING ERRCODE = '{state}'; END $$"
         )
@@ -102,41 +123,61 @@ def _server_crashed(statement: Statement) -> NoReturn:
     raise Crash(statement.text)
 
 
+CRASH = Mishap("crash", When.BEFORE, _server_crashed)
+"""The process of a client of a server dies before a statement is sent."""
+
 _GONE = (
     Mishap("disconnect", When.BEFORE, _disconnected),
     Mishap("disconnect", When.DONE, _disconnected),
-    Mishap("crash", When.BEFORE, _server_crashed),
+    CRASH,
     Mishap("crash", When.DONE, _server_crashed),
 )
-_ROLLED_BACK = (
-    Mishap("40001", When.BEFORE, _raised("40001")),
-    Mishap("40P01", When.BEFORE, _raised("40P01")),
-)
-_LATE = (
-    Mishap("40001", When.UNDONE, _raised("40001")),
-    Mishap("disconnect", When.UNDONE, _disconnected),
-    Mishap("57P01", When.DONE, _terminated),
-)
+_ASIDE = (Pause(When.BEFORE), Pause(When.DONE))
+_ROLLED_BACK = tuple(Mishap(state, When.BEFORE, _raised(state)) for state in ("40001", "40P01"))
+_CONFLICT = Mishap("40001", When.UNDONE, _raised("40001"))
+_VANISHED = Mishap("disconnect", When.UNDONE, _disconnected)
+# A write that commits by itself may be tried again inside a cluster, and the
+# second try's failure be reported for a first one that was applied.
+_MISREPORTED = Mishap("40001", When.DONE, _raised("40001"))
 _AMBIGUOUS = (
     Mishap("40003", When.UNDONE, _raised("40003")),
     Mishap("40003", When.DONE, _raised("40003")),
 )
-# A write that commits by itself may be tried again inside such a cluster, and
-# the second try's failure be reported for a first one that was applied.
-_MISREPORTED = Mishap("40001", When.DONE, _raised("40001"))
 
-POSTGRES: Manners = {
-    Place.BEGIN: _GONE,
-    Place.INSIDE: (*_GONE, *_ROLLED_BACK, Mishap("40001", When.DONE, _raised("40001"))),
-    Place.COMMIT: (*_GONE, *_LATE),
+_SERVER: Manners = {
+    Place.BEGIN: (*_GONE, Pause(When.BEFORE)),
+    Place.INSIDE: (*_GONE, *_ROLLED_BACK, _MISREPORTED),
+    Place.COMMIT: (*_GONE, _CONFLICT, _VANISHED, Pause(When.DONE)),
     Place.ROLLBACK: _GONE,
-    Place.ALONE: (*_GONE, *_ROLLED_BACK, *_LATE),
+    Place.ALONE: (*_GONE, *_ROLLED_BACK, _CONFLICT, _VANISHED, *_ASIDE),
 }
-COCKROACHDB: Manners = {
-    **POSTGRES,
-    Place.COMMIT: (*POSTGRES[Place.COMMIT], *_AMBIGUOUS),
-    Place.ALONE: (*POSTGRES[Place.ALONE], *_AMBIGUOUS, _MISREPORTED),
-}
+
+
+def _and(manners: Manners, more: Manners) -> Manners:
+    return {place: (*known, *more.get(place, ())) for place, known in manners.items()}
+
+
+_TIMEOUT = Mishap("57014", When.BEFORE, _raised("57014"))
+_LATE_TIMEOUT = Mishap("57014", When.UNDONE, _raised("57014"))
+# Reported as failed, and applied.
+_TERMINATED = Mishap("57P01", When.DONE, _terminated)
+
+POSTGRES: Manners = _and(
+    _SERVER,
+    {
+        # Whoever skips locked rows may go on while this process holds them.
+        Place.INSIDE: (_TIMEOUT, *_ASIDE),
+        Place.COMMIT: (_LATE_TIMEOUT, _TERMINATED, Pause(When.BEFORE)),
+        Place.ALONE: (_TIMEOUT, _LATE_TIMEOUT, _TERMINATED),
+    },
+)
+COCKROACHDB: Manners = _and(
+    _SERVER,
+    {
+        Place.COMMIT: _AMBIGUOUS,
+        Place.ALONE: (*_AMBIGUOUS, _MISREPORTED, _TIMEOUT),
+    },
+)
 
 
 # ---------------------------------------------------------------- sqlite
@@ -173,5 +214,6 @@ SQLITE: Manners = {
     Place.INSIDE: (_BUSY, *_DIED),
     Place.COMMIT: (_BUSY, *_DIED, *_IO),
     Place.ROLLBACK: _DIED,
-    Place.ALONE: (_BUSY, *_DIED),
+    # Not within a transaction: nobody else could begin one.
+    Place.ALONE: (_BUSY, *_DIED, Pause(When.BEFORE), Pause(When.DONE)),
 }

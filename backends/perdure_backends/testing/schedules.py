@@ -1,105 +1,60 @@
 """All schedules of actors on a server, statement by statement.
 
-Each actor stops before every statement and before its commit, and the director
-decides who moves, so that every lock is held while the others go on. Who
-moved and now waits for a lock is seen on the server, and stays on its way.
+The director decides who moves, so that every lock is held while the others go on.
+Who moved and now waits for a lock is seen on the server, and stays on its way. Where
+one commit lets two go on, the server decides who is first: a schedule that does not come
+about at the first try is tried again.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from enum import Enum, auto
-from threading import Event, Semaphore, Thread
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
-from perdure_backends.sql.backend import SqlBackend
-
-from .statements import Place, Statement, intercept
+from .actors import Act, Actor, State
 
 _WITHIN = 30.0
 """Seconds after which a schedule is given up: far beyond what any needs."""
-_GLANCE = 0.002
-
-Schedule = tuple[int, ...]
-"""Who moves, turn by turn."""
+_TRIES = 30
+"""For a schedule in which the server has to play along."""
 
 
-class _State(Enum):
-    READY = auto()
-    UNDER_WAY = auto()
-    DONE = auto()
+@attrs.frozen
+class Turn:
+    """An actor moves, or dies where it stands."""
+
+    actor: int
+    dies: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.actor} dies" if self.dies else str(self.actor)
 
 
-@attrs.define(eq=False)
-class Actor:
-    """One backend that moves only when it is told to."""
+Schedule = tuple[Turn, ...]
+"""Whose turn it is, one after the other."""
 
-    backend: SqlBackend
-    answer: object = None
-    error: BaseException | None = None
-    pid: int = 0
-    """The server's process that works for it."""
-    state: _State = _State.DONE
-    _go: Semaphore = attrs.field(factory=lambda: Semaphore(0))
-    _arrived: Event = attrs.field(factory=Event)
 
-    def __attrs_post_init__(self) -> None:
-        intercept(self.backend, self)
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """Which schedules are played: all within these."""
 
-    def lend(self) -> None:
-        """A new try needs no leave: its first statement does."""
+    deaths: int = 0
+    """How many actors die at most, each at any of its stops."""
+    switches: int | None = None
+    """How often somebody who could go on is passed over at most; None: any number of times."""
 
-    def execute(self, statement: Statement) -> None:
-        """Wait for one's turn; a statement that commits by itself needs a second one for that."""
-        self.pid = statement.driver.info.backend_pid
-        alone = statement.place is Place.ALONE
-        self._wait()
-        if not alone:
-            statement.run()
-            return
-        statement.driver.execute("BEGIN")
-        try:
-            statement.run()
-        except BaseException:
-            statement.driver.execute("ROLLBACK")
-            raise
-        self._wait()
-        statement.driver.execute("COMMIT")
-
-    def begin(self, act: Callable[[SqlBackend], object]) -> None:
-        """Go as far as the first statement."""
-        self.answer = self.error = None
-        self._set_out()
-        Thread(target=self._act, args=(act,), daemon=True).start()
-
-    def move(self) -> None:
-        """Send the statement that it stands at."""
-        self._set_out()
-        self._go.release()
-
-    def arrived(self) -> bool:
-        """Whether it stands at its next statement, or is done."""
-        return self._arrived.wait(_GLANCE)
-
-    def _set_out(self) -> None:
-        self._arrived.clear()
-        self.state = _State.UNDER_WAY
-
-    def _wait(self) -> None:
-        self._halt(_State.READY)
-        self._go.acquire()
-
-    def _halt(self, state: _State) -> None:
-        self.state = state
-        self._arrived.set()
-
-    def _act(self, act: Callable[[SqlBackend], object]) -> None:
-        try:
-            self.answer = act(self.backend)
-        except BaseException as error:  # noqa: BLE001 (whatever it is, the director raises it)
-            self.error = error
-        self._halt(_State.DONE)
+    def turns(self, played: Schedule, switched: int, ready: Sequence[int]) -> list[Turn]:
+        """Whose turn it may be when these can move; whoever moved last comes first."""
+        last = played[-1].actor if played else None
+        able = sorted(ready, key=lambda at: (at != last, at))
+        if last in able and switched == self.switches:
+            able = able[:1]
+        turns = [Turn(at) for at in able]
+        if sum(turn.dies for turn in played) < self.deaths:
+            turns += [Turn(at, dies=True) for at in able]
+        return turns
 
 
 @attrs.define(eq=False)
@@ -112,73 +67,97 @@ class Director:
 
     def play_all(
         self,
-        arrange: Callable[[], Sequence[Callable[[SqlBackend], object]]],
+        arrange: Callable[[], Sequence[Act]],
         check: Callable[[Sequence[object]], None],
+        *,
+        bounds: Bounds = Bounds(),
     ) -> int:
         """How many schedules there were.
 
         Args:
             arrange: makes the beginning; answers with what each actor does.
-            check: judges the answers and what is left.
+            check: judges the answers and what is left; whoever died answers with the crash.
+            bounds: which schedules are played.
         """
-        count = 0
+        count = tries = 0
         ahead: list[Schedule] = [()]
         while ahead:
-            prefix = ahead.pop()
+            prefix = ahead[-1]
             acts = arrange()
-            played = self._play(prefix, acts, ahead)
-            count += 1
-            try:
-                check([self._answer(actor) for actor in self._actors])
-            except BaseException as error:
-                error.add_note(f"schedule: {played}")
-                raise
+            played, others = self._play(prefix, acts, bounds)
+            with _noted(played):
+                check([_answer(actor) for actor in self._actors[: len(acts)]])
+            tries += 1
+            if played[: len(prefix)] == prefix:
+                ahead[-1:] = others
+                count, tries = count + 1, 0
+            elif tries == _TRIES:
+                raise AssertionError(f"cannot be played: {', '.join(map(str, prefix))}")
         return count
 
     def _play(
-        self,
-        prefix: Schedule,
-        acts: Sequence[Callable[[SqlBackend], object]],
-        ahead: list[Schedule],
-    ) -> Schedule:
-        for actor, act in zip(self._actors, acts, strict=True):
-            actor.pid = 0
+        self, prefix: Schedule, acts: Sequence[Act], bounds: Bounds
+    ) -> tuple[Schedule, list[Schedule]]:
+        """What was played, and where it could have gone another way behind the prefix."""
+        actors = self._actors[: len(acts)]
+        for actor, act in zip(actors, acts, strict=True):
             actor.begin(act)
         played: Schedule = ()
+        switched = 0
+        others: list[Schedule] = []
         deadline = time.monotonic() + _WITHIN
-        while ready := self._ready(deadline):
-            if len(played) < len(prefix):
+        while ready := self._ready(actors, deadline, played):
+            chosen, *rest = bounds.turns(played, switched, ready)
+            if len(played) >= len(prefix):
+                others += [(*played, other) for other in rest]
+            elif prefix[len(played)].actor in ready:
                 chosen = prefix[len(played)]
-            else:
-                chosen, *others = ready
-                ahead += [(*played, other) for other in others]
-            self._actors[chosen].move()
+            last = played[-1].actor if played else chosen.actor
+            switched += last != chosen.actor and last in ready
+            actors[chosen.actor].move(dies=chosen.dies)
             played = (*played, chosen)
-        return played
+        return played, others
 
-    def _ready(self, deadline: float) -> list[int]:
+    def _ready(self, actors: Sequence[Actor], deadline: float, played: Schedule) -> list[int]:
         """Who can move, once everybody has arrived or waits for a lock; nobody if all are done."""
-        while True:
-            for actor in self._actors:
-                while not actor.arrived() and not self._blocked(actor):
-                    _in_time(deadline)
-            states = [actor.state for actor in self._actors]
-            ready = [at for at, state in enumerate(states) if state is _State.READY]
-            if ready or set(states) == {_State.DONE}:
-                return ready
-            _in_time(deadline)
+        while time.monotonic() < deadline:
+            if all(actor.arrived() or self._stuck(actor) for actor in actors):
+                states = [actor.state for actor in actors]
+                ready = [at for at, state in enumerate(states) if state is State.READY]
+                if ready or set(states) == {State.DONE}:
+                    return ready
+        with _noted(played):
+            raise AssertionError(f"nobody can move: {self._situation(actors)}")
+
+    def _situation(self, actors: Sequence[Actor]) -> list[object]:
+        asked = (
+            "SELECT pid, state, wait_event, pg_blocking_pids(pid), query FROM pg_stat_activity "
+            "WHERE pid = ANY(%s)"
+        )
+        pids = [actor.pid for actor in actors]
+        states = [(actor.pid, actor.state.name) for actor in actors]
+        return [*states, *self._raw.execute(asked, [pids]).fetchall()]
+
+    def _stuck(self, actor: Actor) -> bool:
+        """Whether it waits for a lock, not just for a moment."""
+        return self._blocked(actor) and not actor.arrived() and self._blocked(actor)
 
     def _blocked(self, actor: Actor) -> bool:
         asked = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
         found = self._raw.execute(asked, [actor.pid]).fetchone()
         return bool(actor.pid and found[0])
 
-    def _answer(self, actor: Actor) -> object:
-        if actor.error is not None:
-            raise actor.error
-        return actor.answer
+
+def _answer(actor: Actor) -> object:
+    if actor.error is not None:
+        raise actor.error
+    return actor.answer
 
 
-def _in_time(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise AssertionError("nobody can move")
+@contextmanager
+def _noted(played: Schedule) -> Generator[None, None, None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note("schedule: " + ", ".join(map(str, played)))
+        raise

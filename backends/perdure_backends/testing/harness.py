@@ -1,0 +1,141 @@
+"""What the conformance suite needs of our databases beside the seam: places, failures, time."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import attrs
+from sqlalchemy import Connection, inspect
+
+from perdure.backend import Backend
+from perdure.url import open_backend
+from perdure_backends.sql.backend import SqlBackend
+from perdure_compat.harness import Harness, Place, scheme_of
+
+from .injector import Injector
+from .mishaps import COCKROACHDB, POSTGRES, SQLITE, Manners
+from .statements import intercept
+
+_MOMENTS: Mapping[str, Sequence[str]] = {
+    "workflows": ("run_at", "created_at", "started_at", "completed_at"),
+    "workers": ("started_at", "lease_until", "dead_at"),
+    "migration": ("held_until",),
+}
+"""Where the tables say when something was, or will be."""
+
+
+class SqlHarness(Harness):
+    """Lets statements fail, and moves into the past what the tables say."""
+
+    missing: Mapping[str, str] = {}
+    manners: ClassVar[Manners]
+    """What can go wrong on this kind of database."""
+
+    def injector(self, backend: Backend) -> Injector | None:
+        """One that strikes at each statement; none for what wraps a backend of ours."""
+        if not isinstance(backend, SqlBackend):
+            return None
+        injector = Injector(self.manners)
+        intercept(backend, injector)
+        return injector
+
+
+class SqliteHarness(SqlHarness):
+    """A new file for each test, in a temporary folder beside the URL's own path."""
+
+    manners = SQLITE
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        path = urlsplit(url).path[1:]
+        beside = Path(path).resolve().parent if path else None
+        self._folder = Path(tempfile.mkdtemp(prefix="perdure-compat-", dir=beside))
+
+    def fresh(self) -> Place:
+        """A file that does not exist yet."""
+        place = super().fresh()
+        query = urlsplit(self.url).query
+        file = self._folder / place.namespace / "perdure.db"
+        file.parent.mkdir()
+        url = f"{scheme_of(self.url)}:///{file.as_posix()}"
+        return attrs.evolve(place, url=f"{url}?{query}" if query else url)
+
+    def dispose(self, place: Place) -> None:
+        """Delete the file and what the database put beside it."""
+        shutil.rmtree(self._folder / place.namespace)
+
+    def pass_time(self, place: Place, by: timedelta) -> None:
+        """Write earlier times over those that stand there."""
+        earlier = f"strftime('%Y-%m-%dT%H:%M:%f000Z', {{}}, '-{by.total_seconds():f} seconds')"
+        with closing(place.open()) as backend:
+            _age(backend, schema=None, earlier=earlier)
+
+    def close(self) -> None:
+        """Delete what tests made and did not use."""
+        shutil.rmtree(self._folder)
+
+
+class ServerHarness(SqlHarness):
+    """Its places are schemas, which can be dropped."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        # Its own namespace never comes to be.
+        self._admin = open_backend(url, namespace=self.prefix)
+
+    def dispose(self, place: Place) -> None:
+        """Drop the schema; whatever still locks it has ten seconds to end."""
+
+        def drop(connection: Connection) -> None:
+            connection.exec_driver_sql("SET lock_timeout = '10s'")
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {place.namespace} CASCADE")
+
+        _ours(self._admin).runner.run(drop)
+
+    def pass_time(self, place: Place, by: timedelta) -> None:
+        """Write earlier times over those that stand there."""
+        earlier = f"{{}} - INTERVAL '{by.total_seconds():f} seconds'"
+        _age(self._admin, schema=place.namespace, earlier=earlier)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._admin.close()
+
+
+class PostgresHarness(ServerHarness):
+    """Schemas on PostgreSQL."""
+
+    manners = POSTGRES
+
+
+class CockroachHarness(ServerHarness):
+    """Schemas on CockroachDB, or on what behaves like one."""
+
+    manners = COCKROACHDB
+
+
+def _ours(backend: Backend) -> SqlBackend:
+    if not isinstance(backend, SqlBackend):
+        raise TypeError(f"{backend!r} is no backend for SQL")
+    return backend
+
+
+def _age(backend: Backend, *, schema: str | None, earlier: str) -> None:
+    """Replace each time by `earlier`, an expression with a gap for the time."""
+
+    def age(connection: Connection) -> None:
+        # A migration that was killed half way has not made all of them.
+        there = inspect(connection).get_table_names(schema=schema)
+        connection.exec_driver_sql("BEGIN")
+        for table in sorted(_MOMENTS.keys() & set(there)):
+            name = f"{schema}.{table}" if schema else table
+            changes = ", ".join(f"{each} = {earlier.format(each)}" for each in _MOMENTS[table])
+            connection.exec_driver_sql(f"UPDATE {name} SET {changes}")  # noqa: S608 (our own names)
+        connection.exec_driver_sql("COMMIT")
+
+    _ours(backend).runner.run(age)

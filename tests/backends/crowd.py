@@ -1,0 +1,110 @@
+"""A crowd: what stands in the tables of a database that is years old and has much before it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from perdure_backends.sql import claims, steps, workers, workflows
+from perdure_compat.suite.records import WHEN
+
+MANY = 1_000_000
+LIMIT = 100
+"""What a statement may take at once."""
+BATCH = 500
+"""How many rows are handed to a statement at once."""
+
+_ENDED = """
+INSERT INTO workflows (workflow_id, name, status, owner, completed_at)
+SELECT 'ended-' || (n + 10000000), 'work', 'success', NULL, '2026-01-01' FROM {numbers}
+"""
+_STEPS = """
+INSERT INTO workflow_steps (workflow_id, step_seq, step_name, status)
+SELECT 'ended-' || (n + 10000000), 1, 'charge', 'success' FROM {numbers}
+"""
+_ASLEEP = """
+INSERT INTO workflows (workflow_id, name, status, run_at)
+SELECT 'asleep-' || (n + 10000000), 'work',
+       CASE WHEN n % 2 = 0 THEN 'delayed' ELSE 'waiting' END, '9000-01-01' FROM {numbers}
+"""
+_WAITS = """
+INSERT INTO waits (workflow_id, step_seq, kind, due)
+SELECT 'asleep-' || (n + 10000000), 1, 'sleep', '9000-01-01' FROM {numbers}
+"""
+_DUE = """
+INSERT INTO workflows (workflow_id, name, status, run_at)
+SELECT 'due-' || n, 'work', 'waiting', '2026-01-01' FROM {numbers}
+"""
+_READY = """
+INSERT INTO workflows (workflow_id, name) SELECT 'ready-' || n, 'work' FROM {numbers}
+"""
+_SUSPECT = """
+INSERT INTO workflows (workflow_id, name, strikes) SELECT 'suspect-' || n, 'work', 2 FROM {numbers}
+"""
+_RUNNING = """
+INSERT INTO workflows (workflow_id, name, status, owner, epoch)
+SELECT 'running-' || n, 'work', 'running', 'a', 1 FROM {numbers}
+"""
+_ORPHANED = """
+INSERT INTO workflows (workflow_id, name, status, owner, epoch)
+SELECT 'orphan-' || n, 'work', 'running', 'gone-1', 1 FROM {numbers}
+"""
+_GONE = """
+INSERT INTO workers (worker_id, lease_until, dead_at)
+SELECT 'gone-' || n, '2026-01-01', '2026-01-01' FROM {numbers}
+"""
+_LIVE = "INSERT INTO workers (worker_id, lease_until) SELECT 'a', '9000-01-01' FROM {numbers}"
+
+FEW: tuple[tuple[str, int], ...] = (
+    (_READY, 5_000),
+    (_SUSPECT, 300),
+    (_DUE, 300),
+    (_RUNNING, BATCH),
+    (_ORPHANED, 300),
+    (_GONE, 2_000),
+    (_LIVE, 1),
+)
+"""What is there at any time."""
+CROWD: tuple[tuple[str, int], ...] = (
+    (_ENDED, MANY),
+    (_STEPS, MANY),
+    (_ASLEEP, MANY),
+    (_WAITS, MANY),
+)
+"""What grows over the years."""
+
+
+def parameters(encode: Any, listed: Callable[[list[str]], Any]) -> dict[str, Any]:
+    """What the statements are asked with: full batches, for rows of each kind."""
+    running = [f"running-{n}" for n in range(1, BATCH + 1)]
+    ended = [f"ended-{n + 10_000_000}" for n in range(1, BATCH + 1)]
+    return {
+        "me": "a",
+        "limit": LIMIT,
+        "lease": 10.0,
+        "margin": 0.0,
+        "max_strikes": 5,
+        "backoff": 1.0,
+        "queue": "default",
+        "name": "work",
+        "ids": listed(ended),
+        "known": listed(running[1:]),
+        **encode("lane", claims.LANE, [(queue, "work") for queue in ("default", "other", "third")]),
+        **encode("seen", workers.SEEN, [("b", 1), ("c", 2)]),
+        **encode("asked", steps.ID, [(one,) for one in ended]),
+        **encode("key", steps.KEY, [(one, "", 1) for one in ended]),
+        **encode("new", workflows.NEW, [_new(n) for n in range(BATCH)]),
+        **encode("step", steps.STEP, [_step(one) for one in running]),
+        **encode("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running]),
+        **encode("transition", claims.TRANSITION, [_transition(one) for one in running]),
+    }
+
+
+def _new(n: int) -> tuple[object, ...]:
+    return (f"new-{n}", "work", None, "default", 0, 0, None, None, "{}", None)
+
+
+def _step(id: str) -> tuple[object, ...]:
+    return (id, "", 1, "charge", "step", "success", "1", None, None, 1, WHEN, WHEN, 1)
+
+
+def _transition(id: str) -> tuple[object, ...]:
+    return (id, 1, "success", None, None, None, None)
