@@ -11,7 +11,8 @@ Rules for every verb:
   repeat**: after a lost answer the engine calls it again with the same
   arguments. Only `claim` is different: it raises `OutcomeUnknown`, and the
   engine calls `reconcile`.
-- **Batch first.** Sequences come in any order; answers say which is which.
+- **Batch first.** Sequences come in any order; answers say which is which. Nothing
+  to do (an empty sequence or batch, a limit of 0) is no error.
 - **Thread-safe.** Every thread may call every verb; the backend keeps the
   connections. A verb holds none when it returns.
 - **An expected refusal is a value.** Exceptions are for what nobody can plan for:
@@ -25,7 +26,12 @@ Rules for every verb:
 - **The database's clock** decides leases and due times. Times that come in and
   out are aware UTC with microseconds (milliseconds where the database has no
   more); durations are `timedelta`.
-- Texts come back as they went in. Ids compare byte by byte.
+- **Death is declared**, by `leave` or `reap`, never by time alone. Until then a
+  worker is live, also when its lease is over: it renews, claims and commits. Only
+  `service` asks for a lease that holds. Who never joined is treated as dead.
+- Texts come back as they went in. Ids compare byte by byte. A database may
+  refuse a NUL character, half of a surrogate pair, an id of more than 512 bytes,
+  and a whole number of more than 32 bits.
 
 States of a workflow and who may move it:
 
@@ -68,6 +74,7 @@ from .exchange import (
     WorkerInfo,
 )
 from .model import History, Status, WorkflowRecord
+from .wakeups import News, Wakeups
 
 __all__ = [
     "NOT_YOURS",
@@ -80,6 +87,7 @@ __all__ = [
     "Committed",
     "Existing",
     "Lane",
+    "News",
     "NotYours",
     "Peer",
     "Pulse",
@@ -93,6 +101,7 @@ __all__ = [
     "Submission",
     "Transition",
     "TransitionAnswer",
+    "Wakeups",
     "WorkerInfo",
 ]
 
@@ -134,6 +143,13 @@ class Backend(ABC):
     def migration_sql(self) -> str:
         """The statements that `migrate` runs on an empty database, as a script."""
 
+    def wakeups(self) -> Wakeups | None:
+        """How processes tell each other of news; None where there is nothing but polling.
+
+        For each call a new one: it belongs to who asked, who closes it.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close all connections. Calling any verb opens them again."""
@@ -145,20 +161,26 @@ class Backend(ABC):
         """Make a worker known, alive until `lease` from now.
 
         Joining again under the same id replaces what it serves and renews its
-        lease. The names served are remembered for good (`service`). False: the
-        worker is dead, and nothing was changed; dead ids never come back.
+        lease. A lease below zero is over at once. The names served are remembered
+        for good (`service`). False: the worker is dead, and nothing was changed;
+        its id does not come back until `reap` forgets it, a day later at least.
         """
 
     @abstractmethod
     def heartbeat(self, worker_id: str, *, lease: timedelta) -> Pulse | None:
         """Renew a lease to `lease` from now, even if it has run out already.
 
-        None: the worker is dead (or was never there); nothing was changed.
+        None: the worker is dead (or was never there); nothing was changed. The
+        beat grows with each heartbeat of the worker and each joining, no other's.
         """
 
     @abstractmethod
     def leave(self, worker_id: str) -> None:
-        """Declare oneself dead. What the worker still owns is for `reap`."""
+        """Declare oneself dead. What the worker still owns is for `reap`.
+
+        Declaring death waits for writes of that worker in flight or makes them
+        fail, here as in `reap`. Nothing happens if it is dead or was never there.
+        """
 
     @abstractmethod
     def reap(
@@ -176,17 +198,23 @@ class Backend(ABC):
         takes up to `limit` running workflows from workers that are dead (these,
         earlier ones, or rows that no longer exist): owner None, recoveries + 1,
         strikes and status as `Recovery` says; an `error_message` explains a
-        parking. The engine calls again while the limit was reached.
+        parking. Which of them first is the backend's choice; the engine calls again
+        while the limit was reached.
 
         Declaring death waits for writes of that worker in flight or makes them
         fail: once it is dead, no commit or claim of its takes effect. A worker
         whose row is locked is passed over, never waited for. Workers dead for
-        more than a day that own nothing are forgotten.
+        more than a day that own nothing are forgotten, some at each call: the
+        next to join under such an id is a new one.
         """
 
     @abstractmethod
     def service(self, name: str, queue: str) -> Service:
-        """Whether a workflow name was ever served, and whether a live worker serves it."""
+        """Whether a workflow name was ever served, and whether a live worker serves it.
+
+        On that queue, now, and under a lease that is not over: one that can be
+        expected to claim such a workflow soon.
+        """
 
     # ------------------------------------------------------------- workflows
 
@@ -196,8 +224,8 @@ class Backend(ABC):
 
         All or nothing. An id that existed is left untouched and comes back as it
         is, ended or not; after a lost answer that includes the caller's own. Due
-        in the future means `delayed`, else `enqueued`. Ids within one call are
-        distinct.
+        in the future means `delayed`, else `enqueued`. A new one belongs to nobody,
+        at epoch 0. Ids within one call are distinct.
         """
 
     @abstractmethod
@@ -214,8 +242,10 @@ class Backend(ABC):
         In the order (priority, run_at, id) over all lanes together where nobody
         else claims, unless the capability `ordered_claims` is missing. `suspects`
         takes those with two strikes or more, and only those; without it they are
-        left alone. Workflows of other lanes cost nothing. A dead worker gets none. Two claims
-        never return the same (id, epoch).
+        left alone. Workflows of other lanes cost nothing. A dead worker gets none. Two
+        claims never return the same (id, epoch). The first start of a workflow is kept.
+        Fewer than `limit` mean that no more were due, where nobody else claims and nothing
+        fails.
 
         Raises:
             OutcomeUnknown: workflows may have been claimed without an answer.
@@ -228,13 +258,16 @@ class Backend(ABC):
         One transaction. Nothing is written if the worker is dead; an operation is
         written only if its workflow is running, owned by the worker, under the
         operation's epoch. The first record of a step wins for good. Steps and
-        waits of a workflow may share the batch with its transition.
+        waits of a workflow may share the batch with its transition, of which a
+        batch has one at most. Where it has a step or a wait twice under one epoch,
+        the first in its order is written, and both are `Recorded`.
 
         A repeat gives the same answers as the first time: a step that is there
         under the operation's epoch is `Recorded`, under another epoch
         `AlreadyRecorded`; a wait that is there under that epoch or an earlier one is
         `Recorded`, and its first due time stays; a transition that took effect
-        answers with its status as long as the workflow stands there.
+        answers with its status as long as the workflow stands there. So it is for
+        a worker that has died since; `fenced` tells it.
 
         Raises:
             BackendRefused: the database will never take this batch; nothing of it
@@ -247,12 +280,17 @@ class Backend(ABC):
 
         `known` is every id that the worker runs, taken before the call and with
         none of its claims in flight. Strikes and recoveries stay. Answers with
-        the ids released.
+        the ids released. A dead worker's workflows are for `reap`: it releases
+        none, and changes nothing.
         """
 
     @abstractmethod
     def wake(self, *, limit: int) -> int:
-        """Enqueue up to `limit` delayed or waiting workflows that are due; how many there were."""
+        """Enqueue up to `limit` delayed or waiting workflows that are due; how many there were.
+
+        The earliest due first, where nobody else wakes. They keep their `run_at`,
+        by which they stand in line.
+        """
 
     @abstractmethod
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
@@ -263,16 +301,24 @@ class Backend(ABC):
 
     @abstractmethod
     def find(self, query: Query) -> Sequence[WorkflowRecord]:
-        """A page of workflows, newest first: ordered by (created_at, id), descending."""
+        """A page of workflows, newest first: ordered by (created_at, id), descending.
+
+        Never longer than the query's limit.
+        """
 
     @abstractmethod
     def resume(self, id: str, *, epoch: int) -> Status | None:
         """Put a parked workflow that is still at `epoch` back into the queue.
 
-        Strikes start again at none; its error is cleared. Answers with the status
-        after the call, None for an unknown id; a repeat changes nothing.
+        Strikes start again at none, recoveries stay; its error is cleared. Answers
+        with the status after the call, None for an unknown id; a repeat changes
+        nothing, and neither does a call for one that is not parked.
         """
 
     @abstractmethod
     def history(self, ids: Collection[str]) -> Sequence[History]:
-        """What is recorded of these workflows; one without any record may be left out."""
+        """What is recorded of these workflows; one without any record may be left out.
+
+        So may an unknown id. Steps and waits are ordered by (branch, seq), branches
+        byte by byte.
+        """

@@ -13,18 +13,22 @@ import attrs
 
 from . import clock, threads
 from .backend import Backend, Claimed, Lane
+from .bell import Bell
 from .definition import WorkflowDefinition
 from .errors import BackendUnavailable, OutcomeUnknown
 from .executor import Executor
 from .outage import GivenUp, Outage
+from .wakeups import News
 
 log = logging.getLogger("perdure")
 
 SHORTEST_POLL = 0.02
 LONGEST_POLL = 1.0
+LONGEST_HEARING = 5.0
+"""Where news of work are proven to come through, polls are for what was lost."""
 TURN = 16
 """How many lanes one claim asks for."""
-SUSPECTS_EVERY = 5.0
+SUSPECTS_EVERY = 10.0
 """Seconds between asking in vain for suspects that other workers recovered."""
 RECONCILE_EVERY = 30.0
 
@@ -39,6 +43,7 @@ class Claimer:
     serving: Callable[[], Sequence[WorkflowDefinition]]
     announce: Callable[[], None]
     """Tell the database what is served now, if that has changed."""
+    bell: Bell
     queues: Sequence[str] | None = None
     """The queues to serve; None: each workflow's own, and the default one."""
     _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
@@ -54,6 +59,7 @@ class Claimer:
 
     def begin(self) -> None:
         """Start the thread."""
+        self.bell.on(News.ENQUEUED, call=self.nudge)
         self._thread = threads.start(self._run, name="claimer")
 
     def nudge(self) -> None:
@@ -74,6 +80,7 @@ class Claimer:
 
     def end(self, patience: float) -> None:
         """Claim no more; wait for a claim under way."""
+        self.bell.off(self.nudge)
         self._stop.set()
         self._nudged.set()
         if self._thread is not None:
@@ -99,7 +106,7 @@ class Claimer:
                 pause, found = LONGEST_POLL, False
             pause = SHORTEST_POLL if found else pause
             if not found and not self._nudged.wait(pause):
-                pause = min(pause * 1.5, LONGEST_POLL)
+                pause = min(pause * 1.5, LONGEST_HEARING if self.bell.proven else LONGEST_POLL)
 
     def _round(self) -> bool:
         """Ask once for everything there is room for; whether anything was found."""

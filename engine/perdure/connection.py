@@ -9,6 +9,7 @@ import attrs
 
 from . import threads
 from .backend import Backend
+from .bell import Bell
 from .client import Client
 from .outcomes import Outcomes
 from .url import open_backend
@@ -28,6 +29,7 @@ class Connection:
     client: Client
     outcomes: Outcomes
     pool: threads.Pool
+    bell: Bell
 
     @classmethod
     def open(
@@ -52,12 +54,14 @@ class Connection:
         except BaseException:
             backend.close()
             raise
+        bell = Bell(backend.wakeups())
         return cls(
             os.getpid(),
             backend,
             client,
-            Outcomes(backend, advice),
+            Outcomes(backend, advice, bell),
             threads.Pool(THREADS, "client"),
+            bell,
         )
 
     @property
@@ -71,6 +75,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections and answer nobody any more."""
+        self.bell.close()
         self.outcomes.close()
         self.pool.close()
         self.backend.close()

@@ -26,6 +26,7 @@ from .registry import Serving, advice
 from .scope import Scope
 from .starting import Start, of_call, prepare
 from .url import open_backend
+from .wakeups import News
 from .worker import Worker
 from .workflow import OPEN_ENGINES, Workflow
 
@@ -293,7 +294,7 @@ class Engine(Scope):
             grace: how long a drain waits for step bodies.
         """
         return Worker(
-            lambda: self._connection().backend,
+            self._connection,
             self.serving,
             Settings(
                 lease=self._lease,
@@ -383,6 +384,7 @@ class Engine(Scope):
                 client.check_known(start.name, start.options.queue or start.queue)
         submissions = [start.submission(client.new_id) for start in starts]
         created = client.start(submissions)
+        self._connection().bell.ring(News.ENQUEUED)
         for worker in self._workers:
             for delay in {submission.due_in(clock.now()) for submission in submissions}:
                 worker.nudge(delay)
@@ -391,7 +393,8 @@ class Engine(Scope):
             for submission, start in zip(submissions, starts, strict=True)
         ]
 
-    def _through(self, _: Sequence[Attempt]) -> None:
+    def _through(self, ended: Sequence[Attempt]) -> None:
         """Workflows of a worker in this process have ended: answer who waits for them here."""
-        if self._opened is not None:
+        if ended and self._opened is not None:
+            self._opened.bell.ring(News.ENDED)
             self._opened.outcomes.nudge()

@@ -57,7 +57,7 @@ class WorkerInfo:
 
 @attrs.frozen(kw_only=True)
 class Peer:
-    """A live worker as the database sees it. `beat` grows with each heartbeat."""
+    """A live worker, so one that is not dead. `beat` grows with each heartbeat."""
 
     worker_id: str
     beat: int
@@ -71,11 +71,11 @@ class Pulse:
     now: datetime
     """The database's clock."""
     peers: Sequence[Peer]
-    """All workers that are not dead, the caller included."""
+    """All workers that are not dead, the caller included, whatever their leases say."""
     next_due: datetime | None
     """When the earliest delayed or waiting workflow is due; None if there is none."""
     orphans: bool
-    """Whether a running workflow belongs to a worker that is dead."""
+    """Whether a running workflow belongs to a worker that is dead or forgotten."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,7 +84,7 @@ class Recovery:
 
     A workflow without progress since its last claim gets one more strike, one
     with progress counts from one again. Two strikes make it a suspect, which
-    waits `backoff` times 2^(strikes - 2); `max_strikes` park it.
+    waits `backoff` times 2^(strikes - 2), at most 2^20; `max_strikes` park it.
     """
 
     max_strikes: int
@@ -155,7 +155,8 @@ class Transition:
 
     `status` is `success` or `error` (the end), `parked` (`error_…` says why),
     `enqueued` (back to the queue as it was, strikes unchanged, due at once), or
-    `waiting` (suspended until `run_at`, which `wake` looks at).
+    `waiting` (suspended until `run_at`, which `wake` looks at). `run_at` is set for
+    `waiting`, and for nothing else.
     """
 
     workflow_id: str
@@ -214,8 +215,8 @@ class Committed:
 class Query:
     """Which workflows to find; None asks nothing of that column.
 
-    `attributes` asks for each given key to have the given value. `after` is the
-    (created_at, id) of the last record of the page before.
+    `attributes` asks for each given key to have the given value; 1, "1" and true are
+    three. `after` is the (created_at, id) of the last record of the page before.
     """
 
     name: str | None = None
@@ -242,7 +243,10 @@ class Query:
 
 @attrs.frozen(kw_only=True)
 class Service:
-    """Whether anybody serves a name: `known` if ever, `live` if now, on that queue."""
+    """Whether anybody serves a name: `known` if ever, `live` if now, on that queue.
+
+    Live is here who is not dead and whose lease is not over.
+    """
 
     known: bool
     live: bool

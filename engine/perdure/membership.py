@@ -13,6 +13,7 @@ import attrs
 from . import clock, ids
 from .attempt import Attempt
 from .backend import Backend, Pulse, WorkerInfo
+from .bell import Bell
 from .claimer import Claimer
 from .definition import WorkflowDefinition
 from .errors import BackendUnavailable
@@ -22,6 +23,7 @@ from .lease import Lease
 from .loop import EventLoop
 from .recovery import Chores, Witness
 from .threads import Pool
+from .wakeups import News
 
 log = logging.getLogger("perdure")
 
@@ -45,6 +47,7 @@ class Membership:
     """The threads that work under one worker id."""
 
     backend: Backend
+    bell: Bell
     settings: Settings
     serving: Callable[[], Sequence[WorkflowDefinition]]
     on_ended: Callable[[Sequence[Attempt]], None]
@@ -134,13 +137,14 @@ class Membership:
             self.executor,
             self.serving,
             self._announce,
+            self.bell,
             settings.queues,
         )
         self._chores = Chores(
             self.backend,
             Witness(self.id, settings.lease, settings.heartbeat),
             settings.max_recoveries,
-            self._claimer.recovered,
+            self._returned,
         )
 
     def _announce(self) -> None:
@@ -166,6 +170,11 @@ class Membership:
         self.events.watch()
         self._chores.pulse(pulse, at)
 
+    def _returned(self) -> None:
+        """Work came back to the queue: for this worker, and for the others."""
+        self._claimer.recovered()
+        self.bell.ring(News.ENQUEUED)
+
     def _through(self, attempts: Sequence[Attempt]) -> None:
         self.executor.forget(attempts)
         for until in {attempt.until for attempt in attempts if attempt.until}:
@@ -190,5 +199,6 @@ class Membership:
             # What a claim without an answer left behind; else its lease would have to run out.
             self.backend.reconcile(self.id, [])
             self.backend.leave(self.id)
+        self.bell.ring(News.ENQUEUED)
         self._lease.end()
         log.info("worker %s left", self.id)

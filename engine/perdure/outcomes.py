@@ -1,4 +1,7 @@
-"""Waiting for workflows to end: all waiters of a process are answered by one batched poll."""
+"""Waiting for workflows to end: all waiters of a process are answered by one batched poll.
+
+It is made when news come in that workflows have ended, and now and then without.
+"""
 
 import logging
 import threading
@@ -9,9 +12,11 @@ import attrs
 
 from . import clock, threads
 from .backend import Backend
+from .bell import Bell
 from .errors import UsageError, WorkflowNotFound
 from .model import ENDED, WorkflowRecord
 from .outage import GivenUp, Outage
+from .wakeups import News
 
 log = logging.getLogger("perdure")
 
@@ -39,11 +44,13 @@ class Outcomes:
     backend: Backend
     advice: Callable[[str], str]
     """The command that would serve a workflow of that name."""
+    bell: Bell
     _waiters: list[Waiter] = attrs.field(factory=list[Waiter], init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
     _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _polling: bool = attrs.field(default=False, init=False)
+    _hearing: bool = attrs.field(default=False, init=False)
 
     def of(self, id: str) -> "Future[WorkflowRecord]":
         """The record of a workflow once it has ended or is parked.
@@ -53,6 +60,9 @@ class Outcomes:
         waiter = Waiter(id, Future(), clock.monotonic())
         with self._changed:
             self._waiters.append(waiter)
+            if not self._hearing:
+                self._hearing = True
+                self.bell.on(News.ENDED, call=self.nudge)
             if not self._polling:
                 self._polling = True
                 threads.start(self._run, name="outcomes")

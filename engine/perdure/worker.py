@@ -12,7 +12,7 @@ import attrs
 
 from . import threads
 from .attempt import Attempt
-from .backend import Backend
+from .connection import Connection
 from .definition import WorkflowDefinition
 from .errors import ConfigurationError, UsageError
 from .loop import EventLoop
@@ -32,12 +32,13 @@ CLOSING_RESOURCES = 5.0
 class Worker(Scope):
     """Runs workflows: in the background of a `with`, or with `run()` until a signal.
 
-    Made by `engine.worker()`. It holds four connections, each with a thread (claims,
-    heartbeat, journal, chores), however many workflows run; beside them an event loop
-    for async code and a pool of threads for sync code.
+    Made by `engine.worker()`. It holds up to six connections, however many workflows
+    run: claims, heartbeat, journal and chores, each with a thread, and where the database
+    tells news, one to tell and one to hear. Beside them there are an event loop for async
+    code and a pool of threads for sync code.
     """
 
-    _backend: Callable[[], Backend]
+    _connection: Callable[[], Connection]
     _serving: Callable[[], Sequence[WorkflowDefinition]]
     _settings: Settings
     _on_ended: Callable[[Sequence[Attempt]], None]
@@ -115,8 +116,10 @@ class Worker(Scope):
         self._on_start(self)
 
     def _new_membership(self) -> Membership:
+        connection = self._connection()
         return Membership(
-            self._backend(),
+            connection.backend,
+            connection.bell,
             self._settings,
             self._serving,
             self._on_ended,

@@ -47,9 +47,9 @@ class CockroachBackend(ServerBackend):
         missing={"ordered_claims": "the queue is spread over ranges"},
     )
 
-    def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:
+    def __init__(self, url: str, *, namespace: str = "perdure") -> None:
         self._identity = uuid4()
-        super().__init__(COCKROACHDB, url, namespace=namespace, check_server=check_server)
+        super().__init__(COCKROACHDB, url, namespace=namespace)
 
     def _check(self, connection: Connection) -> None:
         announced = wire.parameter(connection, "crdb_version")
@@ -78,7 +78,7 @@ class CockroachBackend(ServerBackend):
         return f"{self._identity}:{os.getpid()}:{threading.get_ident()}"
 
     def migration_sql(self) -> str:
-        first = locks.script(self._compiled.text, self._namespace)
+        first = locks.script(self.compiled.text, self._namespace)
         return first + super().migration_sql()
 
     # --------------------------------------------------------------- claim

@@ -26,7 +26,10 @@ def _compiler() -> Compiler:
 
 def _picked(identifier: ColumnElement[Any], chosen: Select[Any]) -> ColumnElement[bool]:
     # An array made by a subselect would not become a lookup by primary key here.
-    once = chosen.cte().prefix_with("MATERIALIZED")
+    # Named here: SQLAlchemy's own names come from the address of an object that
+    # `prefix_with` gives up, and two of them in one statement could be the same.
+    source: Any = chosen.get_final_froms()[0]
+    once = chosen.cte(f"{source.name}_ids").prefix_with("MATERIALIZED")
     return identifier.in_(select(*once.c))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from perdure.backend import Wakeups
 from perdure.errors import ConfigurationError
 from perdure_backends.sql import locks, wire
 from perdure_backends.sql.server import ServerBackend
@@ -33,8 +34,8 @@ class PostgresBackend(ServerBackend):
         "set_config('statement_timeout', '60s', true)"
     )
 
-    def __init__(self, url: str, *, namespace: str = "perdure", check_server: bool = True) -> None:
-        super().__init__(POSTGRES, url, namespace=namespace, check_server=check_server)
+    def __init__(self, url: str, *, namespace: str = "perdure") -> None:
+        super().__init__(POSTGRES, url, namespace=namespace)
 
     def _check(self, connection: Connection) -> None:
         if wire.parameter(connection, "crdb_version") is not None:
@@ -56,6 +57,14 @@ class PostgresBackend(ServerBackend):
             )
             return super()._beat(session, parameters)
 
+    def wakeups(self) -> Wakeups:
+        from .wakeups import PostgresWakeups  # noqa: PLC0415 (drivers are imported late)
+
+        def publish(text: str, parameters: dict[str, Any]) -> None:
+            self._read(lambda session: session.execute(text, parameters))
+
+        return PostgresWakeups(self._open, publish, f"perdure_{self._namespace}", self.where)
+
     @contextmanager
     def _migrating(self, session: Session) -> Generator[None, None, None]:
         locks.prepare(session, self._namespace)
@@ -63,5 +72,5 @@ class PostgresBackend(ServerBackend):
             yield
 
     def migration_sql(self) -> str:
-        first = locks.script(self._compiled.text, self._namespace)
+        first = locks.script(self.compiled.text, self._namespace)
         return first + super().migration_sql()

@@ -23,6 +23,9 @@ from .dialect import Fields
 from .expression import bind
 
 _SPECIAL = re.compile(r'["\\]')
+_BETWEEN = "\0"
+"""Stands between texts while they are escaped in one go; no text that can be stored holds it."""
+_QUOTED = '","'
 
 
 def _text(value: str | None) -> str:
@@ -49,8 +52,27 @@ def _encoder(kind: TypeEngine[Any]) -> Callable[[Any], str]:
 
 def literal(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
     """The values as the text of one array."""
-    encode = _encoder(kind)
-    return "{" + ",".join([encode(value) for value in values]) + "}"
+    return "{" + (_joined(values, kind) or _one_by_one(values, kind)) + "}"
+
+
+def _one_by_one(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
+    return ",".join(map(_encoder(kind), values))
+
+
+def _joined(values: Sequence[Any], kind: TypeEngine[Any]) -> str | None:
+    """Columns that are all alike, or all texts, without a call for each value."""
+    if not values:
+        return None
+    first = values[0]
+    if values.count(first) == len(values):
+        return ",".join([_encoder(kind)(first)] * len(values))
+    if not isinstance(kind, Text) or None in values:
+        return None
+    text = _BETWEEN.join(values)
+    if text.count(_BETWEEN) != len(values) - 1:
+        return None
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped.replace(_BETWEEN, _QUOTED)}"'
 
 
 def listed(values: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ class SqlBackend(Backend):
         self._dialect = dialect
         self._schema = schema
         self._where = where
-        self._compiled = Compiled(dialect, schema)
+        self.compiled = Compiled(dialect, schema)
         self._connections = self._pool()
         self.runner = Runner(
             connections=self._connections,
@@ -90,7 +90,7 @@ class SqlBackend(Backend):
 
     def session(self, connection: Connection) -> Session:
         """The statements of this backend on a connection that the runner lends."""
-        return Session(connection, self._compiled)
+        return Session(connection, self.compiled)
 
     def _read(self, work: Callable[[Session], T]) -> T:
         return self.runner.run(lambda conn: work(self.session(conn)), writes=False)
@@ -235,9 +235,14 @@ class SqlBackend(Backend):
         parameters = self._dialect.encode("new", workflows.NEW, new)
         ids = [each.id for each in submissions]
 
+        mine: set[str] = set()
+
         def submit(session: Session) -> Sequence[Existing]:
             inserted = {row[0] for row in session.rows(workflows.submit, parameters)}
-            missing = [each for each in ids if each not in inserted]
+            if self._dialect.fused:
+                # Committed already: if what follows fails, the next try finds our own.
+                mine.update(inserted)
+            missing = [each for each in ids if each not in inserted | mine]
             if not missing:
                 return ()
             listed = {"ids": self._dialect.listed(missing)}
@@ -336,6 +341,6 @@ class SqlBackend(Backend):
     def history(self, ids: Collection[str]) -> Sequence[History]:
         if not ids:
             return ()
-        listed = {"ids": self._dialect.listed(list(ids))}
-        found = self._read(lambda session: session.rows(steps.history, listed))
+        asked = self._dialect.encode("asked", steps.ID, [(each,) for each in ids])
+        found = self._read(lambda session: session.rows(steps.history, asked))
         return rows.histories(found, self._dialect.read)

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    and_,
     case,
     cast,
     exists,
@@ -216,7 +215,7 @@ def reconcile(dialect: Dialect) -> Any:
 
 def recover(dialect: Dialect) -> Any:
     """Take workflows from the dead, as `Recovery` says."""
-    orphan = _orphans()
+    orphan = _orphans(dialect)
     strikes = orphan.c.strikes
     parked = strikes >= bind("max_strikes", Integer())
     suspect = strikes >= constant(2)
@@ -249,7 +248,7 @@ def recover(dialect: Dialect) -> Any:
     )
 
 
-def _orphans() -> CTE:
+def _orphans(dialect: Dialect) -> CTE:
     # No EXISTS: that may be answered by hashing all steps there are.
     progress = (
         select(steps.c.epoch)
@@ -263,7 +262,9 @@ def _orphans() -> CTE:
     strikes = case((progress.is_not(None), constant(1)), else_=workflows.c.strikes + constant(1))
     return (
         select(workflows.c.workflow_id, strikes.label("strikes"))
-        .where(and_(_RUNNING, workflows.c.owner.in_(abandoned())))
+        .where(_RUNNING, dialect.picked(workflows.c.owner, abandoned()))
+        # Any order will do; this one is the index's, and no other way to it is as short.
+        .order_by(workflows.c.owner)
         .limit(bind("limit", Integer()))
         .with_for_update(skip_locked=True)
         .cte("orphan")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, Integer, Text, select, union_all
+from sqlalchemy import CTE, BigInteger, Text, func, select, union_all
 
 from .claims import let_go
 from .dialect import Dialect
@@ -10,44 +10,27 @@ from .expression import constant, nothing
 from .steps import record, wait
 from .workers import fence
 
-STEPS, WAITS, TRANSITIONS = "steps", "waits", "transitions"
+FENCE, STEPS, WAITS, TRANSITIONS = "fence", "steps", "waits", "transitions"
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
-    """Fence and parts together; each row says which part it comes from."""
+    """Fence and parts together: how much each part wrote, and each transition.
+
+    A count says all that there is to say where everything was written.
+    """
     gate = fence()
-    branches = [
-        select(
-            constant("fence"),
-            gate.c.worker_id,
-            nothing(Text()),
-            nothing(Integer()),
-            nothing(Text()),
-        )
-    ]
+    branches = [_counted(FENCE, gate)]
     if STEPS in parts:
-        branches.append(_keys(STEPS, record(dialect, gate=gate).cte("recorded")))
+        branches.append(_counted(STEPS, record(dialect, gate=gate).cte("recorded")))
     if WAITS in parts:
-        branches.append(_keys(WAITS, wait(dialect, gate=gate).cte("awaited")))
+        branches.append(_counted(WAITS, wait(dialect, gate=gate).cte("awaited")))
     if TRANSITIONS in parts:
         done = let_go(dialect, gate=gate).cte("done")
-        branches.append(
-            select(
-                constant(TRANSITIONS),
-                done.c.workflow_id,
-                nothing(Text()),
-                nothing(Integer()),
-                done.c.status,
-            )
-        )
+        each = (constant(TRANSITIONS), nothing(BigInteger()), done.c.workflow_id, done.c.status)
+        branches.append(select(*each))
     return union_all(*branches)
 
 
-def _keys(part: str, written: CTE) -> Any:
-    return select(
-        constant(part),
-        written.c.workflow_id,
-        written.c.branch,
-        written.c.step_seq,
-        nothing(Text()),
-    )
+def _counted(part: str, written: CTE) -> Any:
+    nobody = nothing(Text())
+    return select(constant(part), func.count(), nobody, nobody).select_from(written)

@@ -1,7 +1,7 @@
 """The journal's commit: what is written, and the answer for each operation."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
@@ -20,20 +20,21 @@ from perdure.backend import (
 from perdure.model import Status, StepRecord, Wait
 
 from . import claims, rows, steps, workers, workflows
-from .commits import STEPS, TRANSITIONS, WAITS, commit
+from .commits import FENCE, STEPS, TRANSITIONS, WAITS, commit
 from .session import Session
 
 Key = tuple[str, str, int]
+R = TypeVar("R", StepRecord, Wait)
 
 
 @attrs.frozen
 class Written:
-    """What one try wrote."""
+    """What one try wrote: how many steps and waits, and which transitions."""
 
     fenced: bool
-    steps: frozenset[Key]
-    waits: frozenset[Key]
-    transitions: dict[str, str]
+    steps: int = 0
+    waits: int = 0
+    transitions: Mapping[str, str] = {}
 
 
 def record(session: Session, worker_id: str, batch: Batch) -> Committed:
@@ -56,36 +57,25 @@ def _write(session: Session, worker_id: str, batch: Batch) -> Written:
         return _sorted_out(session.rows(commit, parameters, *parts))
     found = session.rows(workers.fenced, parameters)
     if not found:
-        return Written(fenced=True, steps=frozenset(), waits=frozenset(), transitions={})
+        return Written(fenced=True)
     # Transitions last: they take away the owner that the others ask for.
     return Written(
         fenced=False,
-        steps=_keys(session, steps.record, parameters, wanted=STEPS in parts),
-        waits=_keys(session, steps.wait, parameters, wanted=WAITS in parts),
+        steps=len(session.rows(steps.record, parameters)) if STEPS in parts else 0,
+        waits=len(session.rows(steps.wait, parameters)) if WAITS in parts else 0,
         transitions=dict(session.rows(claims.let_go, parameters)) if TRANSITIONS in parts else {},
     )
 
 
-def _keys(
-    session: Session, build: Any, parameters: dict[str, Any], *, wanted: bool
-) -> frozenset[Key]:
-    if not wanted:
-        return frozenset()
-    return frozenset((row[0], row[1], row[2]) for row in session.rows(build, parameters))
-
-
 def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
-    keys: dict[str, set[Key]] = {STEPS: set(), WAITS: set()}
+    counts = {FENCE: 0, STEPS: 0, WAITS: 0}
     transitions: dict[str, str] = {}
-    fenced = True
-    for part, key, branch, seq, status in found:
-        if part == "fence":
-            fenced = False
-        elif part == TRANSITIONS:
+    for part, count, key, status in found:
+        if part == TRANSITIONS:
             transitions[key] = status
         else:
-            keys[part].add((key, branch, seq))
-    return Written(fenced, frozenset(keys[STEPS]), frozenset(keys[WAITS]), transitions)
+            counts[part] = count
+    return Written(counts[FENCE] == 0, counts[STEPS], counts[WAITS], transitions)
 
 
 def _parameters(
@@ -96,15 +86,29 @@ def _parameters(
     parts: list[str] = []
     if batch.steps:
         parts.append(STEPS)
-        parameters |= encode("step", steps.STEP, [_step(step) for step in batch.steps])
+        parameters |= encode("step", steps.STEP, [_step(step) for step in _firsts(batch.steps)])
     if batch.waits:
         parts.append(WAITS)
-        parameters |= encode("wait", steps.WAIT, [_wait(wait) for wait in batch.waits])
+        parameters |= encode("wait", steps.WAIT, [_wait(wait) for wait in _firsts(batch.waits)])
     if batch.transitions:
         parts.append(TRANSITIONS)
         moved = [_transition(each) for each in batch.transitions]
         parameters |= encode("transition", claims.TRANSITION, moved)
     return parameters, tuple(parts)
+
+
+def _firsts(given: Sequence[R]) -> Sequence[R]:
+    """One for each place and epoch: a statement does not say which of two it inserts."""
+    if _distinct(given):
+        return given
+    firsts: dict[tuple[Key, int], R] = {}
+    for each in given:
+        firsts.setdefault((_key(each), each.epoch), each)
+    return list(firsts.values())
+
+
+def _distinct(given: Sequence[StepRecord | Wait]) -> bool:
+    return len({_key(each) for each in given}) == len(given)
 
 
 def _step(step: StepRecord) -> tuple[object, ...]:
@@ -151,19 +155,16 @@ def _key(record: StepRecord | Wait) -> Key:
 def _step_answers(
     session: Session, asked: Sequence[StepRecord], written: Written
 ) -> list[StepAnswer]:
-    missing = [step for step in asked if _key(step) not in written.steps]
-    there: dict[Key, StepRecord] = {}
-    if missing:
-        parameters = session.dialect.encode("key", steps.KEY, [_key(step) for step in missing])
-        read = session.dialect.read
-        found = [rows.step(row, read) for row in session.rows(steps.recorded, parameters)]
-        there = {_key(step): step for step in found}
-    return [_step_answer(step, written, there.get(_key(step))) for step in asked]
+    """All recorded if all were written now; else what is there under which epoch."""
+    if written.steps == len(asked):
+        return [RECORDED] * len(asked)
+    read = session.dialect.read
+    found = [rows.step(row, read) for row in _at(session, steps.recorded, asked)]
+    there = {_key(step): step for step in found}
+    return [_step_answer(step, there.get(_key(step))) for step in asked]
 
 
-def _step_answer(step: StepRecord, written: Written, there: StepRecord | None) -> StepAnswer:
-    if _key(step) in written.steps:
-        return RECORDED
+def _step_answer(step: StepRecord, there: StepRecord | None) -> StepAnswer:
     if there is None:
         return NOT_YOURS
     return RECORDED if there.epoch == step.epoch else AlreadyRecorded(there)
@@ -172,19 +173,21 @@ def _step_answer(step: StepRecord, written: Written, there: StepRecord | None) -
 def _wait_answers(
     session: Session, asked: Sequence[Wait], written: Written
 ) -> list[Recorded | NotYours]:
-    missing = [wait for wait in asked if _key(wait) not in written.waits]
-    epochs: dict[Key, int] = {}
-    if missing:
-        parameters = session.dialect.encode("key", steps.KEY, [_key(wait) for wait in missing])
-        found = session.rows(steps.awaited, parameters)
-        epochs = {(row[0], row[1], row[2]): row[-1] for row in found}
+    if written.waits == len(asked):
+        return [RECORDED] * len(asked)
+    epochs = {(row[0], row[1], row[2]): row[-1] for row in _at(session, steps.awaited, asked)}
+    # An earlier epoch's counts as recorded: its due time stays.
     return [
-        RECORDED
-        # An earlier epoch's counts as recorded: its due time stays.
-        if _key(wait) in written.waits or epochs.get(_key(wait), wait.epoch + 1) <= wait.epoch
-        else NOT_YOURS
+        RECORDED if epochs.get(_key(wait), wait.epoch + 1) <= wait.epoch else NOT_YOURS
         for wait in asked
     ]
+
+
+def _at(
+    session: Session, build: Any, asked: Sequence[StepRecord | Wait]
+) -> Sequence[Sequence[Any]]:
+    keys = [_key(each) for each in asked]
+    return session.rows(build, session.dialect.encode("key", steps.KEY, keys))
 
 
 def _transition_answers(

@@ -26,10 +26,10 @@ class ServerBackend(SqlBackend):
     _limits: ClassVar[str | None] = None
     """What a transaction of several statements begins with."""
 
-    def __init__(self, dialect: Dialect, url: str, *, namespace: str, check_server: bool) -> None:
+    def __init__(self, dialect: Dialect, url: str, *, namespace: str) -> None:
         self._url = _expected(url, dialect)
         self._namespace = _checked(namespace)
-        self._unchecked = check_server
+        self._unchecked = True
         self._prepares = True
         self._made: Engine | None = None
         where = wire.where(self._url, scheme=dialect.scheme)

@@ -23,8 +23,9 @@ from .expression import constant, nothing
 from .tables import MOMENT, steps, waits, workflows
 from .workers import fence
 
+ID: Fields = (Field("workflow_id", Text()),)
 KEY: Fields = (
-    Field("workflow_id", Text()),
+    *ID,
     Field("branch", Text()),
     Field("step_seq", Integer()),
 )
@@ -117,13 +118,15 @@ def _at_keys(dialect: Dialect, table: Table, fields: Fields) -> Select[Any]:
 def history(dialect: Dialect) -> Any:
     """All steps and waits of these workflows, from one moment; a wait has no name."""
     due = nothing(MOMENT).label("due")
+    asked = dialect.rowset("asked", ID)
+    again = asked.alias("asked_again")
     recorded_ = select(*[steps.c[field.name] for field in STEP], due).where(
-        dialect.among(steps.c.workflow_id, "ids")
+        dialect.picked(steps.c.workflow_id, select(asked.c.workflow_id))
     )
     columns: dict[str, ColumnElement[Any]] = {field.name: nothing(field.type) for field in STEP} | {
         field.name: waits.c[field.name] for field in WAIT if field.name != "due"
     }
     waiting = select(*columns.values(), waits.c.due).where(
-        dialect.among(waits.c.workflow_id, "ids")
+        dialect.picked(waits.c.workflow_id, select(again.c.workflow_id))
     )
     return union_all(recorded_, waiting)

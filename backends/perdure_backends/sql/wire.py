@@ -73,7 +73,8 @@ def completed(url: URL, *, drivername: str) -> URL:
 
 def where(url: URL, *, scheme: str) -> str:
     """Scheme, host, port and database, without user and password."""
-    host = url.host or url.query.get("host") or "localhost"
+    hosts = url.host or url.query.get("host") or "localhost"
+    host = hosts if isinstance(hosts, str) else ",".join(hosts)
     port = f":{url.port}" if url.port else ""
     return f"{scheme}://{host}{port}/{url.database or ''}"
 

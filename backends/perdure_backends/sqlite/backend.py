@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
-from perdure.backend import Capabilities, Claimed, Lane
+from perdure.backend import Capabilities, Claimed, Lane, Wakeups
 from perdure.errors import ConfigurationError
 from perdure_backends.sql import claims
 from perdure_backends.sql.backend import SqlBackend
@@ -21,6 +21,7 @@ from perdure_backends.sql.session import Session
 
 from .dialect import SQLITE
 from .turnstile import Turnstile, turnstile
+from .wakeups import SqliteWakeups
 
 _OLDEST = (3, 38, 0)
 _LONGEST_WAIT = 10.0
@@ -69,6 +70,9 @@ class SqliteBackend(SqlBackend):
 
     def _migrating(self, session: Session) -> AbstractContextManager[None]:
         return self._transaction(session)
+
+    def wakeups(self) -> Wakeups | None:
+        return SqliteWakeups(self._open, self.where) if self._file else None
 
     def claim(
         self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool = False

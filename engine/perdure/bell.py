@@ -1,0 +1,134 @@
+"""The bell between processes: rung after a commit, heard by who waits for work or for an end.
+
+At most one ring goes out per kind of news, process and `QUIET` seconds, by a thread
+of its own: nobody who writes waits for it. A bell that hears its own first ring is
+proven; until then, or where something between here and the database swallows the
+rings, everybody polls as if there were none.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from . import threads
+from .errors import BackendUnavailable
+from .outage import GivenUp, Outage
+from .wakeups import News, Wakeups
+
+log = logging.getLogger("perdure")
+
+QUIET = 0.01
+"""Seconds between two rings."""
+DEAF_AFTER = 5.0
+"""Seconds in which one's own first ring should be heard."""
+
+
+@attrs.define(eq=False)
+class Bell:
+    """One process's end of the wire; without wakeups of the database it does nothing."""
+
+    wakeups: Wakeups | None
+    proven: bool = attrs.field(default=False, init=False)
+    """Whether news have come through since the connection was made."""
+    _heard: list[tuple[frozenset[News], Callable[[], None]]] = attrs.field(
+        factory=list[tuple[frozenset[News], Callable[[], None]]], init=False, repr=False
+    )
+    _to_tell: set[News] = attrs.field(factory=set[News], init=False)
+    _rung: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+    _ringing: bool = attrs.field(default=False, init=False)
+    _listening: bool = attrs.field(default=False, init=False)
+    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+
+    def on(self, *news: News, call: Callable[[], None]) -> None:
+        """Call this at such news, in the listener's thread; the first one starts it."""
+        if self.wakeups is None:
+            return
+        with self._rung:
+            self._heard = [*self._heard, (frozenset({*news, News.CHANGED}), call)]
+            first, self._listening = not self._listening, True
+        if first:
+            threads.start(self._listen, name="listener")
+
+    def off(self, call: Callable[[], None]) -> None:
+        """Call this no more."""
+        with self._rung:
+            self._heard = [one for one in self._heard if one[1] != call]
+
+    def ring(self, news: News) -> None:
+        """Tell the others, soon."""
+        if self.wakeups is None:
+            return
+        with self._rung:
+            self._to_tell.add(news)
+            first, self._ringing = not self._ringing, True
+            self._rung.notify()
+        if first:
+            threads.start(self._ring, name="bell")
+
+    def close(self) -> None:
+        """Ring and hear no more."""
+        self._stop.set()
+        with self._rung:
+            self._rung.notify()
+        if self.wakeups is not None:
+            self.wakeups.close()
+
+    # -------------------------------------------------------------- ringing
+
+    def _ring(self) -> None:
+        while (news := self._next()) is not None:
+            try:
+                for each in news:
+                    self._publish(each)
+            except BackendUnavailable as error:
+                log.debug("nobody was told of %s: %s", news, error)
+            self._stop.wait(QUIET)
+
+    def _publish(self, news: News) -> None:
+        if self.wakeups is not None:
+            self.wakeups.publish(news)
+
+    def _next(self) -> set[News] | None:
+        with self._rung:
+            while not self._to_tell and not self._stop.is_set():
+                self._rung.wait()
+            news, self._to_tell = self._to_tell, set()
+        return None if self._stop.is_set() else news
+
+    # ------------------------------------------------------------ listening
+
+    def _listen(self) -> None:
+        outage = Outage("listen for news")
+        while not self._stop.is_set():
+            try:
+                outage.ride_out(self._hear, self._stop)
+            except GivenUp:
+                return
+            except Exception:  # polling goes on without it
+                log.exception("listening failed: this process polls from now on")
+                self.proven = False
+                return
+
+    def _hear(self) -> None:
+        self.proven = False
+        try:
+            if self.wakeups is not None:
+                self.wakeups.listen(self._tell, ready=self._prove)
+        finally:
+            self.proven = False
+
+    def _prove(self) -> None:
+        self.ring(News.CHANGED)
+        threads.start(self._doubt, name="listener-proof")
+
+    def _doubt(self) -> None:
+        if not self._stop.wait(DEAF_AFTER) and not self.proven:
+            log.info("no news come through from the database: this process polls")
+
+    def _tell(self, news: News) -> None:
+        self.proven = True
+        for wanted, call in self._heard:
+            if news in wanted:
+                call()

@@ -1,0 +1,146 @@
+"""The bell between processes: rung seldom, heard by who waits, trusted when proven."""
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import closing
+
+import attrs
+import pytest
+
+from perdure import bell as bells
+from perdure.backend import News, Wakeups
+from perdure.bell import Bell
+from perdure.errors import BackendUnavailable
+from perdure_compat.suite.races import until
+
+
+@attrs.define(eq=False)
+class Wire(Wakeups):
+    """A wire inside this process, which may be cut or swallow everything."""
+
+    deaf: bool = False
+    published: list[News] = attrs.field(factory=list[News])
+    listens: int = 0
+    _heard: Callable[[News], None] | None = None
+    _over: threading.Event = attrs.field(factory=threading.Event)
+
+    def publish(self, news: News) -> None:
+        self.published.append(news)
+        if self._heard is not None and not self.deaf:
+            self._heard(news)
+
+    def listen(self, heard: Callable[[News], None], *, ready: Callable[[], None]) -> None:
+        self.listens += 1
+        over = self._over = threading.Event()
+        self._heard = heard
+        ready()
+        over.wait()
+        self._heard = None
+        if over is self._over:
+            return
+        raise BackendUnavailable("the wire", "it was cut")
+
+    def cut(self) -> None:
+        """The connection is lost."""
+        over, self._over = self._over, threading.Event()
+        over.set()
+
+    def close(self) -> None:
+        self._over.set()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """A wire that works."""
+    return Wire()
+
+
+@pytest.fixture
+def bell(wire: Wire) -> Generator[Bell, None, None]:
+    """A bell at its end."""
+    with closing(Bell(wire)) as bell:
+        yield bell
+
+
+def test_a_listener_is_called_for_its_news_alone(wire: Wire, bell: Bell) -> None:
+    work, ends = threading.Event(), threading.Event()
+    bell.on(News.ENQUEUED, call=work.set)
+    bell.on(News.ENDED, call=ends.set)
+    until(lambda: bell.proven)
+    work.clear()
+    ends.clear()
+    bell.ring(News.ENDED)
+    until(ends.is_set)
+    assert not work.is_set()
+    assert News.ENDED in wire.published
+
+
+def test_who_is_taken_off_is_called_no_more(bell: Bell) -> None:
+    first, second = threading.Event(), threading.Event()
+    bell.on(News.ENQUEUED, call=first.set)
+    bell.on(News.ENQUEUED, call=second.set)
+    until(lambda: bell.proven)
+    bell.off(first.set)
+    first.clear()
+    second.clear()
+    bell.ring(News.ENQUEUED)
+    until(second.is_set)
+    assert not first.is_set()
+
+
+def test_many_rings_go_out_as_few(wire: Wire, bell: Bell) -> None:
+    for _ in range(10_000):
+        bell.ring(News.ENQUEUED)
+    until(lambda: wire.published)
+    bell.ring(News.ENDED)
+    until(lambda: News.ENDED in wire.published)
+    assert wire.published.count(News.ENQUEUED) < 1_000
+
+
+def test_a_bell_that_hears_its_own_first_ring_is_proven(bell: Bell) -> None:
+    assert not bell.proven
+    bell.on(News.ENQUEUED, call=lambda: None)
+    until(lambda: bell.proven)
+
+
+def test_a_bell_whose_rings_are_swallowed_is_never_proven(
+    wire: Wire, bell: Bell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bells, "DEAF_AFTER", 0.05)
+    caplog.set_level("INFO", logger="perdure")
+    wire.deaf = True
+    bell.on(News.ENQUEUED, call=lambda: None)
+    until(lambda: wire.published)
+    until(lambda: "no news come through" in caplog.text)
+    assert not bell.proven
+
+
+def test_a_lost_connection_is_made_again_and_proven_again(wire: Wire, bell: Bell) -> None:
+    calls = threading.Event()
+    bell.on(News.ENQUEUED, call=calls.set)
+    until(lambda: bell.proven)
+    calls.clear()
+    wire.cut()
+    until(lambda: wire.listens == 2)
+    until(lambda: bell.proven)
+    until(calls.is_set)
+
+
+def test_without_wakeups_nothing_is_started() -> None:
+    before = threading.active_count()
+    bell = Bell(None)
+    bell.on(News.ENQUEUED, call=lambda: None)
+    bell.ring(News.ENQUEUED)
+    assert threading.active_count() == before
+    assert not bell.proven
+    bell.close()
+
+
+def test_a_closed_bell_ends_its_threads(wire: Wire) -> None:
+    bell = Bell(wire)
+    bell.on(News.ENQUEUED, call=lambda: None)
+    until(lambda: bell.proven)
+    bell.close()
+    until(
+        lambda: not {"perdure-bell", "perdure-listener"} & {t.name for t in threading.enumerate()}
+    )
