@@ -32,7 +32,10 @@ Build = Callable[..., Any]
 _GOLDEN = Path(__file__).with_name("cockroachdb.sql")
 _PARTS = (commits.STEPS, commits.WAITS, commits.TRANSITIONS)
 _SHAPES: dict[Build, list[tuple[object, ...]]] = {
-    commits.commit: [parts for count in (1, 2, 3) for parts in combinations(_PARTS, count)],
+    commits.commit: [
+        *(parts for count in (1, 2, 3) for parts in combinations(_PARTS, count)),
+        (commits.FRESH, *_PARTS),
+    ],
     claims.claim_shard: [(False,), (True,)],
     claims.heads: [(False,), (True,)],
     workflows.load: [(False,), (True,)],

@@ -65,6 +65,9 @@ _HOT = {
         claims.claim, (True,), indexes={"workflows_suspects", "workflows_pkey"}, rows=LIMIT
     ),
     "commit": Hot(commits.commit, _COMMIT, indexes={"workflows_pkey"}, rows=BATCH),
+    "fresh commit": Hot(
+        commits.commit, (commits.FRESH, *_COMMIT), indexes={"workflows_pkey"}, rows=BATCH
+    ),
     "heartbeat": Hot(workers.heartbeat, indexes={"workflows_due", "workflows_owned"}, rows=2),
     "recover": Hot(claims.recover, indexes={"workflows_owned"}, rows=LIMIT),
     "wake": Hot(workflows.wake, indexes={"workflows_due", "workflows_pkey"}, rows=LIMIT),

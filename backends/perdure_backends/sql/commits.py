@@ -11,6 +11,8 @@ from .steps import record, wait
 from .workers import fence
 
 FENCE, STEPS, WAITS, TRANSITIONS = "fence", "steps", "waits", "transitions"
+FRESH = "fresh"
+"""A part beside the others: no step is there yet, else the statement fails."""
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
@@ -21,7 +23,8 @@ def commit(dialect: Dialect, *parts: str) -> Any:
     gate = fence()
     branches = [_counted(FENCE, gate)]
     if STEPS in parts:
-        branches.append(_counted(STEPS, record(dialect, gate=gate).cte("recorded")))
+        recorded = record(dialect, gate=gate, fresh=FRESH in parts)
+        branches.append(_counted(STEPS, recorded.cte("recorded")))
     if WAITS in parts:
         branches.append(_counted(WAITS, wait(dialect, gate=gate).cte("awaited")))
     if TRANSITIONS in parts:

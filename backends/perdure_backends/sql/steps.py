@@ -50,17 +50,22 @@ WAIT: Fields = (
 )
 
 
-def record(dialect: Dialect, *, gate: CTE | None = None) -> Any:
-    """Insert the steps of workflows that are mine; the first record of a step wins."""
-    return _insert(dialect, steps, "step", STEP, gate=gate)
+def record(dialect: Dialect, *, gate: CTE | None = None, fresh: bool = False) -> Any:
+    """Insert the steps of workflows that are mine; the first record of a step wins.
+
+    `fresh` supposes that none of them is there: a third cheaper, and an error if one is.
+    """
+    return _insert(dialect, steps, "step", STEP, gate=gate, fresh=fresh)
 
 
 def wait(dialect: Dialect, *, gate: CTE | None = None) -> Any:
     """Insert the waits of workflows that are mine."""
-    return _insert(dialect, waits, "wait", WAIT, gate=gate)
+    return _insert(dialect, waits, "wait", WAIT, gate=gate, fresh=False)
 
 
-def _insert(dialect: Dialect, table: Table, name: str, fields: Fields, *, gate: CTE | None) -> Any:
+def _insert(
+    dialect: Dialect, table: Table, name: str, fields: Fields, *, gate: CTE | None, fresh: bool
+) -> Any:
     gate = fence() if gate is None else gate
     rows = dialect.rowset(name, fields)
     mine = (
@@ -69,12 +74,9 @@ def _insert(dialect: Dialect, table: Table, name: str, fields: Fields, *, gate: 
         # Two writers that meet must meet in the same order.
         .order_by(rows.c.workflow_id, rows.c.branch, rows.c.step_seq)
     )
-    return (
-        dialect.insert(table)
-        .from_select([field.name for field in fields], mine)
-        .on_conflict_do_nothing()
-        .returning(table.c.workflow_id, table.c.branch, table.c.step_seq)
-    )
+    insert = dialect.insert(table).from_select([field.name for field in fields], mine)
+    kept = insert if fresh else insert.on_conflict_do_nothing()
+    return kept.returning(table.c.workflow_id, table.c.branch, table.c.step_seq)
 
 
 def owned(dialect: Dialect, gate: CTE, rows: CTE) -> tuple[ColumnElement[bool], ...]:
