@@ -9,7 +9,6 @@ workflow, by blocking; `adrive` in an async one, by awaiting. Everything that de
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
 
@@ -48,6 +47,7 @@ class Body:
     step: CurrentStep
 
 
+_SETTLE = Settle()
 Effect: TypeAlias = Settle | Pause | Body
 Script: TypeAlias = Generator[Effect, Any, R]
 
@@ -55,7 +55,7 @@ Script: TypeAlias = Generator[Effect, Any, R]
 def settle(attempt: Attempt) -> Script[None]:
     """Wait until the next body may begin: records durable, lease held, nothing ended."""
     if not attempt.settled():
-        yield Settle()
+        yield _SETTLE
     while not attempt.may_begin():
         yield Pause(LEASE_POLL)
 
@@ -124,12 +124,12 @@ async def _aperform(attempt: Attempt, effect: Effect) -> Any:
 
 
 def _body(attempt: Attempt, body: Body) -> Any:
-    with _running(attempt, body.step):
+    with _Running(attempt, body.step):
         return body.run()
 
 
 async def _abody(attempt: Attempt, body: Body) -> Any:
-    with _running(attempt, body.step):
+    with _Running(attempt, body.step):
         if body.timeout is None:
             return await body.run()
         limit = asyncio.timeout(body.timeout.total_seconds())
@@ -191,15 +191,21 @@ async def _caught(work: Coroutine[Any, Any, Any]) -> _Outcome:
         return _Outcome(error=error)
 
 
-@contextmanager
-def _running(attempt: Attempt, step: CurrentStep) -> Generator[None]:
-    token = STEP.set(step)
-    attempt.count_bodies(+1)
-    try:
-        yield
-    finally:
-        attempt.count_bodies(-1)
-        STEP.reset(token)
+class _Running:
+    """A body runs: it is the current step, and counted. A class, because each step enters it."""
+
+    __slots__ = ("_attempt", "_step", "_token")
+
+    def __init__(self, attempt: Attempt, step: CurrentStep) -> None:
+        self._attempt, self._step = attempt, step
+
+    def __enter__(self) -> None:
+        self._token = STEP.set(self._step)
+        self._attempt.count_bodies(+1)
+
+    def __exit__(self, *_: object) -> None:
+        self._attempt.count_bodies(-1)
+        STEP.reset(self._token)
 
 
 def _too_long(body: Body) -> StepTimeout:
