@@ -330,9 +330,9 @@ step_ids AS MATERIALIZED
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
-FROM step, perdure.workflows, fence
+FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq)
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id)
  SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
 FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
 FROM recorded
@@ -350,9 +350,9 @@ wait_ids AS MATERIALIZED
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
-FROM wait, perdure.workflows, fence
+FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
  SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
 FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
 FROM awaited
@@ -388,9 +388,9 @@ step_ids AS MATERIALIZED
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
-FROM step, perdure.workflows, fence
+FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id),
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
@@ -399,9 +399,9 @@ wait_ids AS MATERIALIZED
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
-FROM wait, perdure.workflows, fence
+FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq)
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
  SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
 FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
 FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
@@ -420,9 +420,9 @@ step_ids AS MATERIALIZED
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
-FROM step, perdure.workflows, fence
+FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
@@ -450,9 +450,9 @@ wait_ids AS MATERIALIZED
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
-FROM wait, perdure.workflows, fence
+FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
@@ -480,9 +480,9 @@ step_ids AS MATERIALIZED
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
-FROM step, perdure.workflows, fence
+FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id),
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
@@ -491,9 +491,9 @@ wait_ids AS MATERIALIZED
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
-FROM wait, perdure.workflows, fence
+FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
@@ -522,9 +522,9 @@ step_ids AS MATERIALIZED
 FROM step),
 recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT step.workflow_id AS workflow_id, step.branch AS branch, step.step_seq AS step_seq, step.step_name AS step_name, step.kind AS kind, step.status AS status, step.output AS output, step.error AS error, step.error_message AS error_message, step.attempts AS attempts, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch
-FROM step, perdure.workflows, fence
+FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq),
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq RETURNING perdure.workflow_steps.workflow_id),
 wait AS MATERIALIZED
 (SELECT wait_item.workflow_id AS workflow_id, wait_item.branch AS branch, wait_item.step_seq AS step_seq, wait_item.kind AS kind, wait_item.due AS due, wait_item.epoch AS epoch
 FROM unnest(CAST(%(wait_workflow_id)s AS TEXT[]), CAST(%(wait_branch)s AS TEXT[]), CAST(%(wait_step_seq)s AS INTEGER[]), CAST(%(wait_kind)s AS TEXT[]), CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(wait_epoch)s AS BIGINT[])) AS wait_item(workflow_id, branch, step_seq, kind, due, epoch)),
@@ -533,9 +533,9 @@ wait_ids AS MATERIALIZED
 FROM wait),
 awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
-FROM wait, perdure.workflows, fence
+FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id, perdure.waits.branch, perdure.waits.step_seq),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at)),
@@ -587,6 +587,11 @@ FROM key)
 FROM perdure.waits, key
 WHERE perdure.waits.workflow_id = key.workflow_id AND perdure.waits.branch = key.branch AND perdure.waits.step_seq = key.step_seq AND perdure.waits.workflow_id IN (SELECT key_ids.workflow_id
 FROM key_ids)
+
+-- steps.gate_of
+SELECT perdure.workers.worker_id
+FROM perdure.workers
+WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE
 
 -- steps.history
 WITH asked AS MATERIALIZED

@@ -1,9 +1,9 @@
 """A crowd: what stands in the tables of a database that is years old and has much before it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from perdure_backends.sql import claims, steps, workers, workflows
+from perdure_backends.sql.dialect import Dialect, Fields
 from perdure_compat.suite.records import WHEN
 
 MANY = 1_000_000
@@ -72,8 +72,14 @@ CROWD: tuple[tuple[str, int], ...] = (
 """What grows over the years."""
 
 
-def parameters(encode: Any, listed: Callable[[list[str]], Any]) -> dict[str, Any]:
+def parameters(dialect: Dialect) -> dict[str, Any]:
     """What the statements are asked with: full batches, for rows of each kind."""
+    encode, listed = dialect.encode, dialect.listed
+
+    def written(name: str, fields: Fields, rows: list[tuple[object, ...]]) -> dict[str, Any]:
+        """What one execution of a commit's statement is given."""
+        return dialect.each(name, fields, rows)[0]
+
     running = [f"running-{n}" for n in range(1, BATCH + 1)]
     ended = [f"ended-{n + 10_000_000}" for n in range(1, BATCH + 1)]
     return {
@@ -92,9 +98,9 @@ def parameters(encode: Any, listed: Callable[[list[str]], Any]) -> dict[str, Any
         **encode("asked", steps.ID, [(one,) for one in ended]),
         **encode("key", steps.KEY, [(one, "", 1) for one in ended]),
         **encode("new", workflows.NEW, [_new(n) for n in range(BATCH)]),
-        **encode("step", steps.STEP, [_step(one) for one in running]),
-        **encode("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running]),
-        **encode("transition", claims.TRANSITION, [_transition(one) for one in running]),
+        **written("step", steps.STEP, [_step(one) for one in running]),
+        **written("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running]),
+        **written("transition", claims.TRANSITION, [_transition(one) for one in running]),
     }
 
 

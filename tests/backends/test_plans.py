@@ -112,7 +112,7 @@ def test_postgresql_touches_few_rows_and_finds_them_by_index(
     crowded: psycopg.Connection[Any],
 ) -> None:
     compiled, wrong = Compiled(POSTGRES, "perdure"), list[str]()
-    given = parameters(POSTGRES.encode, POSTGRES.listed)
+    given = parameters(POSTGRES)
     for knowledge, learn in _POSTGRESQL_KNOWLEDGE.items():
         for statement in learn:
             crowded.execute(statement.encode())
@@ -142,9 +142,9 @@ _SQLITE_HOT = {
     "candidates": Hot(claims.candidates, (False,), indexes={"workflows_ready"}, rows=LIMIT),
     "suspects": Hot(claims.candidates, (True,), indexes={"workflows_suspects"}, rows=LIMIT),
     "take": Hot(claims.take_ids, indexes={_WORKFLOWS}, rows=BATCH),
-    "record": Hot(steps.record, indexes={_WORKFLOWS}, rows=BATCH),
-    "wait": Hot(steps.wait, indexes={_WORKFLOWS}, rows=BATCH),
-    "let_go": Hot(claims.let_go, indexes={_WORKFLOWS}, rows=BATCH),
+    "record": Hot(steps.record, indexes={_WORKFLOWS}, rows=1),
+    "wait": Hot(steps.wait, indexes={_WORKFLOWS}, rows=1),
+    "let_go": Hot(claims.let_go, indexes={_WORKFLOWS}, rows=1),
     "wake": Hot(workflows.wake, indexes={"workflows_due", _WORKFLOWS}, rows=LIMIT),
     "pulse": Hot(workers.pulse, indexes={"workflows_due", "workflows_owned"}, rows=_GONE),
     "recover": Hot(claims.recover, indexes={"workflows_owned"}, rows=LIMIT),
@@ -161,8 +161,8 @@ _NUMBERS = (
     "(WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count "
     "WHERE n < {count}) SELECT n FROM count)"
 )
-_SORTS = {"record", "wait", "submit"}
-"""They sort what they are given."""
+_SORTS = {"submit"}
+"""It sorts what it is given."""
 _LOOK = 100
 """Instructions of SQLite's machine between two looks at it."""
 _INSTRUCTIONS = 400
@@ -203,7 +203,7 @@ def test_sqlite_touches_few_rows_and_finds_them_by_index(crowded_file: Path) -> 
 def _dear(shell: sqlite3.Connection, name: str, hot: Hot) -> str | None:
     """The plan, if it costs too much."""
     text = Compiled(SQLITE, None).text(hot.build, *hot.shape)
-    given = parameters(SQLITE.encode, SQLITE.listed)
+    given = parameters(SQLITE)
     plan = "\n".join(row[3] for row in shell.execute(f"EXPLAIN QUERY PLAN {text}", given))
     cheap = (
         all(index in plan for index in hot.indexes)

@@ -37,17 +37,6 @@ def does(verb: str, instead: Callable[..., Any]) -> Change:
     return change
 
 
-def both(*changes: Change) -> Change:
-    """Several changes that are one mistake."""
-
-    def change(base: type[Backend]) -> type[Backend]:
-        for one in changes:
-            base = one(base)
-        return base
-
-    return change
-
-
 def under_its_own_scheme(wrong: Any) -> type[Any]:
     """The backend for URLs whose scheme is the mutant's."""
 

@@ -89,6 +89,11 @@ def encode(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> dict[
     }
 
 
+def each(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
+    """All rows in one execution."""
+    return [encode(name, fields, rows)] if rows else []
+
+
 def rowset(name: str, fields: Fields) -> CTE:
     """`unnest` of one array for each column, in step."""
     arrays = [bind(f"{name}_{field.name}", ARRAY(field.type)) for field in fields]

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from .dialect import Dialect, Field, Fields
-from .expression import bind, constant
-from .steps import owned
+from .expression import Row, bind, constant
+from .steps import gate_of, owned
 from .tables import MOMENT, steps, workflows
 from .workers import abandoned, fence
 
@@ -167,25 +167,28 @@ def take(dialect: Dialect, gate: CTE, which: ColumnElement[bool]) -> Any:
 # --------------------------------------------------------------- let go
 
 
-def let_go(dialect: Dialect, *, gate: CTE | None = None) -> Any:
+def let_go(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
     """The owner's own transitions: the end, parked, waiting, or back to the queue."""
-    gate = fence() if gate is None else gate
-    to = dialect.rowset("transition", TRANSITION)
-    final = to.c.status.in_([constant("success"), constant("error")])
-    return (
+    gate = gate_of(dialect) if gate is None else gate
+    batch = dialect.batch("transition", TRANSITION)
+    to = batch.c
+    final = to["status"].in_([constant("success"), constant("error")])
+    moved = (
         update(workflows)
         .values(
-            status=to.c.status,
+            status=to["status"],
             owner=null(),
-            output=to.c.output,
-            error=to.c.error,
-            error_message=to.c.error_message,
-            run_at=func.coalesce(to.c.run_at, workflows.c.run_at),
+            output=to["output"],
+            error=to["error"],
+            error_message=to["error_message"],
+            run_at=func.coalesce(to["run_at"], workflows.c.run_at),
             completed_at=case((final, dialect.now())),
         )
-        .where(*owned(dialect, gate, to))
-        .returning(workflows.c.workflow_id, workflows.c.status)
+        .where(*owned(dialect, gate, batch))
     )
+    if not dialect.fused:
+        return moved
+    return moved.returning(workflows.c.workflow_id, workflows.c.status)
 
 
 def reconcile(dialect: Dialect) -> Any:

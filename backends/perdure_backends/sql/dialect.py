@@ -14,6 +14,7 @@ from sqlalchemy.engine.interfaces import Dialect as Compiler
 from sqlalchemy.types import TypeEngine
 
 from .errors import Fault
+from .expression import Row
 
 
 @attrs.frozen
@@ -56,7 +57,18 @@ class Dialect:
     shards: int
     """Over how many parts of the ready index the workflows are spread."""
     fused: bool
-    """Whether the parts of a verb travel as one statement with writing CTEs."""
+    """Whether the parts of a verb travel as one statement with writing CTEs.
+
+    Otherwise each is a statement of its own, and a commit's are executed for each row.
+    """
+    batch: Callable[[str, Fields], CTE | Row]
+    """What a commit writes: all rows, as `rowset`, or the one of an execution.
+
+    Parameters by the row are many times cheaper for a database in this process than
+    a document that it takes apart, and make no trip.
+    """
+    each: Callable[[str, Fields, Sequence[Sequence[object]]], Sequence[dict[str, Any]]]
+    """The parameters of `batch`, for each execution."""
     insert: Callable[[Table], Insert]
     """An INSERT that knows ON CONFLICT."""
     now: Callable[[], ColumnElement[datetime]]

@@ -10,6 +10,8 @@ from .dialect import Dialect
 POSTGRES_FAMILY = partial(
     Dialect,
     fused=True,
+    batch=arrays.rowset,
+    each=arrays.each,
     insert=insert,
     now=wire.now,
     shifted=wire.shifted,

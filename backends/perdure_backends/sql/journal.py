@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 from sqlalchemy.exc import IntegrityError
@@ -23,10 +23,30 @@ from perdure.model import Status, StepRecord, Wait
 
 from . import claims, rows, steps, workers, workflows
 from .commits import FENCE, FRESH, STEPS, TRANSITIONS, WAITS, commit
+from .dialect import Fields
 from .session import Session
 
 Key = tuple[str, str, int]
 R = TypeVar("R", StepRecord, Wait)
+
+
+Row: TypeAlias = tuple[object, ...]
+
+
+@attrs.frozen
+class Part:
+    """One kind of operation: what its parameters are called, its columns, its statement."""
+
+    name: str
+    fields: Fields
+    build: Any
+
+
+_PARTS: Mapping[str, Part] = {
+    STEPS: Part("step", steps.STEP, steps.record),
+    WAITS: Part("wait", steps.WAIT, steps.wait),
+    TRANSITIONS: Part("transition", claims.TRANSITION, claims.let_go),
+}
 
 
 @attrs.frozen
@@ -54,33 +74,47 @@ def record(session: Session, worker_id: str, batch: Batch) -> Committed:
 
 
 def _write(session: Session, worker_id: str, batch: Batch) -> Written:
-    parameters, parts = _parameters(session, worker_id, batch)
+    given = _given(batch)
     if session.dialect.fused:
-        return _sorted_out(_fused(session, parameters, parts))
-    found = session.rows(workers.fenced, parameters)
-    if not found:
+        return _sorted_out(_fused(session, worker_id, given))
+    if not session.rows(workers.fenced, {"me": worker_id}):
         return Written(fenced=True)
     # Transitions last: they take away the owner that the others ask for.
+    counts = {part: _one_by_one(session, worker_id, part, given.get(part, ())) for part in _PARTS}
+    all_moved = counts[TRANSITIONS] == len(batch.transitions)
     return Written(
         fenced=False,
-        steps=len(session.rows(steps.record, parameters)) if STEPS in parts else 0,
-        waits=len(session.rows(steps.wait, parameters)) if WAITS in parts else 0,
-        transitions=dict(session.rows(claims.let_go, parameters)) if TRANSITIONS in parts else {},
+        steps=counts[STEPS],
+        waits=counts[WAITS],
+        # Where some were not moved, what stands there tells which, in this very transaction.
+        transitions={to.workflow_id: to.status for to in batch.transitions if all_moved},
     )
 
 
+def _one_by_one(session: Session, worker_id: str, part: str, given: Sequence[Row]) -> int:
+    known = _PARTS[part]
+    each = session.dialect.each(known.name, known.fields, given)
+    for one in each:
+        one["me"] = worker_id
+    return session.count(known.build, each)
+
+
 def _fused(
-    session: Session, parameters: dict[str, Any], parts: tuple[str, ...]
+    session: Session, worker_id: str, given: Mapping[str, Sequence[Row]]
 ) -> Sequence[Sequence[Any]]:
     """All in one statement, which first supposes that nobody has recorded these steps.
 
     To leave out what is there costs time and log for each step (ON CONFLICT inserts
-    it provisionally first), and hardly ever anything is. A duplicate fails the whole statement; then it is asked again.
+    it provisionally first), and hardly ever anything is. A duplicate fails the whole
+    statement; then it is asked again.
     """
-    if STEPS in parts:
+    parameters: dict[str, Any] = {"me": worker_id}
+    for part, some in given.items():
+        parameters |= session.dialect.encode(_PARTS[part].name, _PARTS[part].fields, some)
+    if STEPS in given:
         with suppress(IntegrityError):
-            return session.rows(commit, parameters, FRESH, *parts)
-    return session.rows(commit, parameters, *parts)
+            return session.rows(commit, parameters, FRESH, *given)
+    return session.rows(commit, parameters, *given)
 
 
 def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
@@ -94,23 +128,14 @@ def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
     return Written(counts[FENCE] == 0, counts[STEPS], counts[WAITS], transitions)
 
 
-def _parameters(
-    session: Session, worker_id: str, batch: Batch
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    encode = session.dialect.encode
-    parameters: dict[str, Any] = {"me": worker_id}
-    parts: list[str] = []
-    if batch.steps:
-        parts.append(STEPS)
-        parameters |= encode("step", steps.STEP, [_step(step) for step in _firsts(batch.steps)])
-    if batch.waits:
-        parts.append(WAITS)
-        parameters |= encode("wait", steps.WAIT, [_wait(wait) for wait in _firsts(batch.waits)])
-    if batch.transitions:
-        parts.append(TRANSITIONS)
-        moved = [_transition(each) for each in batch.transitions]
-        parameters |= encode("transition", claims.TRANSITION, moved)
-    return parameters, tuple(parts)
+def _given(batch: Batch) -> Mapping[str, Sequence[Row]]:
+    """What there is to write, by part."""
+    given: dict[str, Sequence[Row]] = {
+        STEPS: [_step(step) for step in _firsts(batch.steps)],
+        WAITS: [_wait(wait) for wait in _firsts(batch.waits)],
+        TRANSITIONS: [_transition(each) for each in batch.transitions],
+    }
+    return {part: some for part, some in given.items() if some}
 
 
 def _firsts(given: Sequence[R]) -> Sequence[R]:

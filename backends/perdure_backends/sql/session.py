@@ -35,6 +35,13 @@ class Session:
         """
         return self.execute(self.compiled.text(build, *shape), parameters)
 
+    def count(self, build: Build, each: Sequence[dict[str, Any]]) -> int:
+        """Run a statement for each of these parameters; how many rows it wrote in all."""
+        if not each:
+            return 0
+        text = self.compiled.text(build)
+        return self.connection.exec_driver_sql(text, list(each)).rowcount
+
     @contextmanager
     def transaction(self, *, begin: Callable[[], object]) -> Generator[None, None, None]:
         """All that is executed inside, or nothing of it."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from .dialect import Dialect, Field, Fields
-from .expression import constant, nothing
+from .expression import Row, bind, constant, nothing
 from .tables import MOMENT, steps, waits, workflows
 from .workers import fence
 
@@ -50,7 +50,7 @@ WAIT: Fields = (
 )
 
 
-def record(dialect: Dialect, *, gate: CTE | None = None, fresh: bool = False) -> Any:
+def record(dialect: Dialect, *, gate: CTE | Row | None = None, fresh: bool = False) -> Any:
     """Insert the steps of workflows that are mine; the first record of a step wins.
 
     `fresh` supposes that none of them is there: a third cheaper, and an error if one is.
@@ -58,28 +58,41 @@ def record(dialect: Dialect, *, gate: CTE | None = None, fresh: bool = False) ->
     return _insert(dialect, steps, "step", STEP, gate=gate, fresh=fresh)
 
 
-def wait(dialect: Dialect, *, gate: CTE | None = None) -> Any:
+def wait(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
     """Insert the waits of workflows that are mine."""
     return _insert(dialect, waits, "wait", WAIT, gate=gate, fresh=False)
 
 
 def _insert(
-    dialect: Dialect, table: Table, name: str, fields: Fields, *, gate: CTE | None, fresh: bool
+    dialect: Dialect,
+    table: Table,
+    name: str,
+    fields: Fields,
+    *,
+    gate: CTE | Row | None,
+    fresh: bool,
 ) -> Any:
-    gate = fence() if gate is None else gate
-    rows = dialect.rowset(name, fields)
+    gate = gate_of(dialect) if gate is None else gate
+    rows = dialect.batch(name, fields)
     mine = (
-        select(*rows.c)
+        select(*[rows.c[field.name] for field in fields])
+        .select_from(workflows)
         .where(*owned(dialect, gate, rows))
-        # Two writers that meet must meet in the same order.
-        .order_by(rows.c.workflow_id, rows.c.branch, rows.c.step_seq)
     )
+    if dialect.fused:
+        # Two writers that meet must meet in the same order.
+        mine = mine.order_by(rows.c["workflow_id"], rows.c["branch"], rows.c["step_seq"])
     insert = dialect.insert(table).from_select([field.name for field in fields], mine)
     kept = insert if fresh else insert.on_conflict_do_nothing()
-    return kept.returning(table.c.workflow_id, table.c.branch, table.c.step_seq)
+    return kept.returning(table.c.workflow_id) if dialect.fused else kept
 
 
-def owned(dialect: Dialect, gate: CTE, rows: CTE) -> tuple[ColumnElement[bool], ...]:
+def gate_of(dialect: Dialect) -> CTE | Row:
+    """The fence, or who has passed it in this transaction."""
+    return fence() if dialect.fused else Row({"worker_id": bind("me", Text())})
+
+
+def owned(dialect: Dialect, gate: CTE | Row, rows: CTE | Row) -> tuple[ColumnElement[bool], ...]:
     """That the worker of the fence runs the row's workflow under the row's epoch.
 
     The ids are said twice and the guards stand in a CASE, which hides them from
@@ -88,15 +101,15 @@ def owned(dialect: Dialect, gate: CTE, rows: CTE) -> tuple[ColumnElement[bool], 
     """
     workflow_id = workflows.c.workflow_id
     guards = and_(
-        workflows.c.owner == gate.c.worker_id,
-        workflows.c.epoch == rows.c.epoch,
+        workflows.c.owner == gate.c["worker_id"],
+        workflows.c.epoch == rows.c["epoch"],
         workflows.c.status == constant("running"),
     )
-    return (
-        workflow_id == rows.c.workflow_id,
-        dialect.picked(workflow_id, select(rows.c.workflow_id)),
-        case((guards, true()), else_=false()),
-    )
+    same = workflow_id == rows.c["workflow_id"]
+    hidden = case((guards, true()), else_=false())
+    if isinstance(rows, Row):
+        return same, hidden
+    return same, dialect.picked(workflow_id, select(rows.c["workflow_id"])), hidden
 
 
 def recorded(dialect: Dialect) -> Select[Any]:

@@ -29,10 +29,11 @@ from sqlalchemy.engine.interfaces import Dialect as Compiler
 from perdure.errors import BackendRefused
 from perdure_backends.sql.dialect import Ddl, Dialect, Fields
 from perdure_backends.sql.errors import Fault
-from perdure_backends.sql.expression import bind, constant
+from perdure_backends.sql.expression import Row, bind, constant
 
 # Milliseconds are all it has; the zeros make its times as long as ours.
 _FORMAT = "'%Y-%m-%dT%H:%M:%f000Z'"
+_LARGEST = 2**63
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _AWAY = frozenset(
     {
@@ -84,6 +85,15 @@ def _encode(name: str, _: Fields, rows: Sequence[Sequence[object]]) -> dict[str,
     return {name: _document([list(map(_plain, row)) for row in rows])}
 
 
+def _row(name: str, fields: Fields) -> Row:
+    return Row({field.name: bind(f"{name}_{field.name}", field.type) for field in fields})
+
+
+def _each(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
+    names = [f"{name}_{field.name}" for field in fields]
+    return [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+
+
 def _listed(values: Sequence[str]) -> str:
     return _document(list(map(_plain, values)))
 
@@ -100,6 +110,8 @@ def _plain(value: object) -> object:
         return _written(value)
     if isinstance(value, str) and "\0" in value:
         raise BackendRefused(f"SQLite cannot store the NUL character in {value[:40]!r}")
+    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise BackendRefused(f"SQLite cannot store the number {value}")
     return value
 
 
@@ -130,7 +142,7 @@ def _contains(document: ColumnElement[str], name: str) -> ColumnElement[bool]:
 
 
 def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _read(text: str) -> datetime:
@@ -163,6 +175,8 @@ SQLITE = Dialect(
     compiler=_compiler,
     shards=1,
     fused=False,
+    batch=_row,
+    each=_each,
     insert=_insert,
     now=_now,
     shifted=_shifted,

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -100,13 +101,18 @@ class _Watched:
         if self._engine is not engine:
             self._engine = engine
             event.listen(engine, "do_execute", self._execute)
+            event.listen(engine, "do_executemany", self._execute_many)
 
     def _execute(self, cursor: Any, text: str, parameters: Any, context: Any) -> bool:
-        if context.root_connection not in self._lent:
-            return False
+        send = partial(context.dialect.do_execute, cursor, text, parameters, context)
+        return self._passed(Statement(text, cursor.connection, send), context)
 
-        def run() -> None:
-            context.dialect.do_execute(cursor, text, parameters, context)
+    def _execute_many(self, cursor: Any, text: str, parameters: Any, context: Any) -> bool:
+        send = partial(context.dialect.do_executemany, cursor, text, parameters, context)
+        return self._passed(Statement(text, cursor.connection, send), context)
 
-        self._interceptor.execute(Statement(text, cursor.connection, run))
-        return True
+    def _passed(self, statement: Statement, context: Any) -> bool:
+        ours = context.root_connection in self._lent
+        if ours:
+            self._interceptor.execute(statement)
+        return ours
