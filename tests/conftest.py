@@ -23,17 +23,29 @@ from perdure_backends.testing.double import Double, Manners
 _ENVIRONMENT = "PERDURE_TEST_POSTGRESQL_URL"
 
 
-def pytest_configure() -> None:
-    """Have SIGINT work in the processes that tests start.
+def pytest_configure(config: pytest.Config) -> None:
+    """Make our mark known, and have SIGINT work in the processes that tests start.
 
     A shell starts what runs in its background with SIGINT ignored, and that is inherited.
     """
+    config.addinivalue_line("markers", "long(seconds): begins before the others.")
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that nobody waits for it at the end."""
-    items.sort(key=lambda item: "conformance" not in item.path.parts)
+    """Begin with what takes longest, so that nobody waits for it at the end.
+
+    Each worker takes two tests at first: a long one, and a short one after it.
+    """
+    long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
+    short = [item for item in items if not _seconds(item)]
+    pairs = zip(long, short, strict=False)
+    items[:] = [*(each for pair in pairs for each in pair), *short[len(long) :]]
+
+
+def _seconds(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("long")
+    return float(mark.args[0]) if mark else 0.0
 
 
 def _free_port() -> int:

@@ -25,6 +25,7 @@ _BOUNDS = {
 """Without a bound the first has 13,131 schedules, the others up to 900; all have been played."""
 
 
+@pytest.mark.long(40)
 @pytest.mark.parametrize("scene", TRIOS.values(), ids=TRIOS)
 def test_the_schedules_of_three_actors_keep_the_invariants(
     scene: Callable[[World], Scene], stage: Stage
@@ -34,6 +35,7 @@ def test_the_schedules_of_three_actors_keep_the_invariants(
     assert count > 1
 
 
+@pytest.mark.long(30)
 def test_one_of_three_actors_may_die_at_any_of_its_stops(stage: Stage) -> None:
     count = stage.play(claim_finish_and_reap, Bounds(deaths=1, switches=2))
     _log.info("with a death: %s schedules", count)

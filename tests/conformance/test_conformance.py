@@ -1,5 +1,7 @@
 """Our backends through the strangers' door: `python -m perdure_compat URL`."""
 
+import pytest
+
 from .judging import Judge, Judged
 
 AT_LEAST = 340
@@ -16,6 +18,7 @@ def left_out(judged: Judged) -> set[str]:
     return {test["reason"].partition(":")[0] for test in tests if test["outcome"] == "not run"}
 
 
+@pytest.mark.long(30)
 def test_the_reference_keeps_every_promise(judge: Judge) -> None:
     judged = judge("memory://")
     assert "perdure conformance: memory://" in judged.out
@@ -23,12 +26,14 @@ def test_the_reference_keeps_every_promise(judge: Judge) -> None:
     assert left_out(judged) == {"processes", "sql_script", "faults", "wakeups"}
 
 
+@pytest.mark.long(60)
 def test_sqlite_keeps_every_promise(judge: Judge) -> None:
     judged = judge("sqlite://")
     assert "perdure conformance: sqlite:///" in judged.out
     assert left_out(judged) <= {"wakeups"}
 
 
+@pytest.mark.long(140)
 def test_postgresql_keeps_every_promise(judge: Judge, postgres_url: str) -> None:
     judged = judge(postgres_url)
     assert "perdure conformance: postgresql://" in judged.out

@@ -47,6 +47,7 @@ def _missing(judged: Judged) -> set[str]:
     return {each["name"] for each in judged.json["capabilities"] if not each["there"]}
 
 
+@pytest.mark.long(200)
 def test_the_double_keeps_every_promise(door: Judge, postgres_url: str) -> None:
     with Double(postgres_url, Manners(skew=0)) as double:
         judged = door(double.url())
@@ -55,6 +56,7 @@ def test_the_double_keeps_every_promise(door: Judge, postgres_url: str) -> None:
     assert "left behind" not in judged.out
 
 
+@pytest.mark.long(300)
 def test_every_promise_is_kept_while_statements_fail(door: Judge, postgres_url: str) -> None:
     with Double(postgres_url, Manners(rate=RATE, kinds=UNAPPLIED, skew=0)) as double:
         judged = door(_by(SCHEME, double))

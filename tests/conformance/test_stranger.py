@@ -45,6 +45,7 @@ def stranger(install: Callable[[str, str], Path], tmp_path: Path) -> Judge:
     return Judge(tmp_path, path, longest=LONGEST)
 
 
+@pytest.mark.long(80)
 def test_the_example_keeps_every_promise(stranger: Judge) -> None:
     place = stranger.folder / "place"
     place.mkdir()

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import attrs
+import pytest
 
 import perdure
 
@@ -49,6 +50,7 @@ class Death:
         return min(due for due, died in dues if died is None or died > due)
 
 
+@pytest.mark.long(50)
 def test_workers_killed_at_random_moments_lose_and_repeat_nothing(
     fleet: Fleet, ledger: Ledger, engine: perdure.Engine
 ) -> None:
