@@ -15,6 +15,7 @@ from perdure.backend import (
     SchemaVersion,
     Submission,
     Transition,
+    Wakeups,
     WorkerInfo,
 )
 from perdure_compat import plugin
@@ -27,7 +28,8 @@ RECORDS = [
     for one in vars(exchange).values()
     if isinstance(one, type) and one.__module__ == exchange.__name__
 ]
-SOURCES = [seam, *VERBS, *RECORDS]
+NEWS = [Backend.wakeups, Wakeups, Wakeups.publish, Wakeups.listen, Wakeups.close]
+SOURCES = [seam, *VERBS, *RECORDS, *NEWS]
 
 Words: TypeAlias = tuple[object, str]
 DRAWING = said_by(seam).partition("States of a workflow")[2].partition(" A workflow leaves")[0]
@@ -55,6 +57,7 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (Backend.commit, "of which a batch has one at most."),
         (Backend.commit, "and the journal looks for the culprit by halving."),
         (Submission, "At most one of `delay` and `run_at` is set."),
+        (Wakeups.publish, "Called after a commit and never inside a transaction of a user's;"),
         (Transition, "`run_at` is set for `waiting`, and for nothing else."),
     ],
     "it tells the engine how to treat this database; a wrong value breaks no promise": [
@@ -83,12 +86,20 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (SchemaVersion, "`known` is False for a revision that this code has never heard of"),
         (SchemaVersion, "so one from a newer Perdure."),
     ],
+    "it takes a server that goes away; tests/durability restarts one": [
+        (Wakeups.publish, "nobody was told."),
+        (Wakeups.listen, "the connection is lost; what was published since is missed."),
+    ],
+    "who has none is not asked for any": [
+        (Backend.wakeups, "None where there is nothing but polling."),
+    ],
     "it takes a look behind the seam; tests/backends has it": [
         (seam, "and does no I/O;"),
         (seam, "A backend retries what its database calls transient"),
         (seam, "(serialization failures, deadlocks, a busy lock) a bounded number of times"),
         (seam, "and lost connections for a few seconds at most;"),
         (Backend.claim, "Workflows of other lanes cost nothing."),
+        (Wakeups.publish, "it does not wait for the disk."),
         (Backend.reap, "or rows that no longer exist"),
         (Backend.reap, "A worker whose row is locked is passed over, never waited for."),
     ],

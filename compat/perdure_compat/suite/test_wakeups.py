@@ -21,13 +21,18 @@ class Listener:
     def __init__(self, wakeups: Wakeups) -> None:
         self.heard: list[News] = []
         self._wakeups = wakeups
+        self.readied = 0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         assert self._ready.wait(WITHIN), "it never got ready"
 
     def _listen(self) -> None:
-        self._wakeups.listen(self._hear, ready=self._ready.set)
+        self._wakeups.listen(self._hear, ready=self._get_ready)
+
+    def _get_ready(self) -> None:
+        self.readied += 1
+        self._ready.set()
 
     def _hear(self, news: News) -> None:
         self.heard.append(news)
@@ -69,7 +74,11 @@ def _tell(backend: Backend, workflow: str, news: News) -> None:
     _wakeups(backend).publish(news)
 
 
-@promise(Wakeups.publish, "Tell whoever listens on the same namespace, in any process")
+@promise(Backend.wakeups, "How processes tell each other of news")
+@promise(Wakeups, "What a database offers beside its tables. Thread-safe, as a backend is.")
+@promise(Wakeups.publish, "whoever listens on the same namespace, in any process, this one too.")
+@promise(Wakeups.listen, "Call `heard` for all news until `close`; blocks.")
+@promise(Wakeups.listen, "when nothing more is missed that is published from now on.")
 @pytest.mark.parametrize("news", [News.ENQUEUED, News.ENDED])
 def test_all_who_listen_hear_what_somebody_has_committed(
     backend: Backend, rival: Backend, listening: Callable[[Backend], Listener], news: News
@@ -99,11 +108,15 @@ def test_news_stay_in_their_namespace(
 
 
 @promise(Wakeups.close, "Let `listen` return, soon, and listen no more.")
-def test_a_listener_that_is_closed_returns(
+@promise(Backend.wakeups, "For each call a new one: it belongs to who asked, who closes it.")
+@promise(Wakeups.listen, "`ready` is called once")
+def test_a_listener_that_is_closed_returns_and_the_others_go_on(
     backend: Backend, listening: Callable[[Backend], Listener]
 ) -> None:
-    listener = listening(backend)
-    assert listener.end()
-    listener.heard.clear()
+    first, second = listening(backend), listening(backend)
+    assert first.end()
+    first.heard.clear()
     _tell(backend, "w", News.ENQUEUED)
-    assert not listener.heard
+    until(partial(second.hears, News.ENQUEUED))
+    assert not first.heard
+    assert (first.readied, second.readied) == (1, 1)
