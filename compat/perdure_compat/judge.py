@@ -66,7 +66,7 @@ def _arguments(request: Request) -> list[str]:
     given += [f"--judge-only={request.only}"] if request.only else []
     given += [f"--judge-seed={seed}", f"--hypothesis-seed={seed}"] if seed is not None else []
     # A test that looks for minutes has not got stuck.
-    given += ["--thorough", "-o", "faulthandler_timeout=0"] if request.profile.thorough else []
+    given += ["--thorough"] if request.profile.thorough else []
     return given
 
 

@@ -113,7 +113,7 @@ async def astamp(folder: str, before: str, moment: datetime) -> str:
 # --------------------------------------------------------------- workflows
 
 
-@perdure.workflow(name="line")
+@perdure.workflow(name="perdure.compat.line")
 def line(folder: str) -> str:
     """Steps, one after the other."""
     done = ""
@@ -124,7 +124,7 @@ def line(folder: str) -> str:
     return done
 
 
-@perdure.workflow(name="stumble")
+@perdure.workflow(name="perdure.compat.stumble")
 def stumble(folder: str) -> str:
     """A step that fails and is tried again, one whose failure is caught, and one that goes well."""
     come(*_before("1"))
@@ -140,7 +140,7 @@ def stumble(folder: str) -> str:
     return done
 
 
-@perdure.workflow(name="fan")
+@perdure.workflow(name="perdure.compat.fan")
 async def fan(folder: str) -> str:
     """Two branches at once, between two steps."""
     await acome(*_before("1"))
@@ -159,7 +159,7 @@ async def fan(folder: str) -> str:
     return last
 
 
-@perdure.workflow(name="nap")
+@perdure.workflow(name="perdure.compat.nap")
 def nap(folder: str) -> str:
     """Chance, the time, and a sleep that leaves memory."""
     come(*_before("1"))
@@ -174,7 +174,7 @@ def nap(folder: str) -> str:
     return done
 
 
-@perdure.workflow(name="anap")
+@perdure.workflow(name="perdure.compat.anap")
 async def anap(folder: str) -> str:
     """The same, async."""
     await acome(*_before("1"))
@@ -190,7 +190,7 @@ async def anap(folder: str) -> str:
 
 
 WORKFLOWS: Mapping[str, perdure.Workflow[..., Any]] = {
-    one.name: one for one in (line, stumble, fan, nap, anap)
+    one.name.rpartition(".")[2]: one for one in (line, stumble, fan, nap, anap)
 }
 
 # ----------------------------------------------------------------- engines
