@@ -3,7 +3,7 @@
 import itertools
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -31,6 +31,8 @@ class Client:
     """The calls of one engine; they share one connection, one at a time."""
 
     backend: Backend
+    on_work: Callable[[], None]
+    """Told when there is something new to claim."""
     _turn: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
     def new_id(self) -> str:
@@ -50,6 +52,7 @@ class Client:
                 existing = self.backend.submit(chunk)
             created.difference_update(there.id for there in existing)
             conflicts += [there.id for there in existing if _differs(there, distinct[there.id])]
+            self.on_work()
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
@@ -114,6 +117,7 @@ class Client:
         if status is Status.PARKED:
             with self._turn:
                 status = self.backend.resume(id, epoch=record.epoch)
+            self.on_work()
         if status is not None and status.final:
             raise WorkflowFinished(id, status)
 

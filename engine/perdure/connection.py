@@ -13,6 +13,7 @@ from .bell import Bell
 from .client import Client
 from .outcomes import Outcomes
 from .url import open_backend
+from .wakeups import News
 
 T = TypeVar("T")
 
@@ -48,13 +49,13 @@ class Connection:
             SchemaError: the tables are missing, older or newer than this code.
         """
         backend = open_backend(url, namespace=namespace)
-        client = Client(backend)
+        bell = Bell(backend.wakeups())
+        client = Client(backend, lambda: bell.ring(News.ENQUEUED))
         try:
             client.check_schema(migrate=migrate)
         except BaseException:
             backend.close()
             raise
-        bell = Bell(backend.wakeups())
         return cls(
             os.getpid(),
             backend,

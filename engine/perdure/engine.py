@@ -384,7 +384,6 @@ class Engine(Scope):
                 client.check_known(start.name, start.options.queue or start.queue)
         submissions = [start.submission(client.new_id) for start in starts]
         created = client.start(submissions)
-        self._connection().bell.ring(News.ENQUEUED)
         for worker in self._workers:
             for delay in {submission.due_in(clock.now()) for submission in submissions}:
                 worker.nudge(delay)
