@@ -63,6 +63,7 @@ class Membership:
     _chores: Chores = attrs.field(init=False)
     _claimer: Claimer = attrs.field(init=False)
     _announced: frozenset[str] = attrs.field(factory=frozenset[str], init=False)
+    _peers: frozenset[str] = attrs.field(factory=frozenset[str], init=False)
     _lost: bool = attrs.field(default=False, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
@@ -169,6 +170,11 @@ class Membership:
     def _pulse(self, pulse: Pulse, at: float) -> None:
         self.events.watch()
         self._chores.pulse(pulse, at)
+        peers = frozenset(peer.worker_id for peer in pulse.peers)
+        if self._peers - peers:
+            # Whoever returned its work to the queue may have died before it told anybody.
+            self._claimer.recovered()
+        self._peers = peers
 
     def _returned(self) -> None:
         """Work came back to the queue: for this worker, and for the others."""
