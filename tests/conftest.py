@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Generator
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,8 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
     short = [item for item in items if not _seconds(item)]
-    pairs = zip(long, short, strict=False)
-    items[:] = [*(each for pair in pairs for each in pair), *short[len(long) :]]
+    pairs = zip_longest(long, short)
+    items[:] = [each for pair in pairs for each in pair if each is not None]
 
 
 def _seconds(item: pytest.Item) -> float:
