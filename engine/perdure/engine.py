@@ -392,8 +392,8 @@ class Engine(Scope):
             for submission, start in zip(submissions, starts, strict=True)
         ]
 
-    def _through(self, ended: Sequence[Attempt]) -> None:
+    def _through(self, _: Sequence[Attempt]) -> None:
         """Workflows of a worker in this process have ended: answer who waits for them here."""
-        if ended and self._opened is not None:
+        if self._opened is not None:
             self._opened.bell.ring(News.ENDED)
             self._opened.outcomes.nudge()

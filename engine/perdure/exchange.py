@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import attrs
 
-from .model import Attributes, Status, StepRecord, Wait
+from .model import Attributes, Status, StepRecord, Wait, WorkflowRecord
 
 
 @attrs.frozen(kw_only=True)
@@ -147,6 +147,12 @@ class Claimed:
     epoch: int
     strikes: int
     created_at: datetime
+
+    @classmethod
+    def of(cls, workflow: WorkflowRecord) -> Self:
+        """What a claim tells of a workflow, as it stands after it."""
+        told: dict[str, Any] = {one.name: getattr(workflow, one.name) for one in attrs.fields(cls)}
+        return cls(**told)
 
 
 @attrs.frozen(kw_only=True)

@@ -141,8 +141,8 @@ class Journal:
             for start in range(0, len(items), limit):
                 self._write(items[start : start + limit])
             flush.finish()
-            if flush.endings:
-                self.on_ended([item[0] for item in flush.endings if not _void(item)])
+            if ended := [item[0] for item in flush.endings if not _void(item)]:
+                self.on_ended(ended)
 
     def _take(self) -> Flush | None:
         with self._lock:

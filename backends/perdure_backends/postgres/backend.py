@@ -60,10 +60,15 @@ class PostgresBackend(ServerBackend):
     def wakeups(self) -> Wakeups:
         from .wakeups import PostgresWakeups  # noqa: PLC0415 (drivers are imported late)
 
-        def publish(text: str, parameters: dict[str, Any]) -> None:
+        def execute(text: str, parameters: dict[str, Any]) -> None:
             self._read(lambda session: session.execute(text, parameters))
 
-        return PostgresWakeups(self._open, publish, f"perdure_{self._namespace}", self.where)
+        return PostgresWakeups(
+            open=self._open,
+            where=self.where,
+            execute=execute,
+            channel=f"perdure_{self._namespace}",
+        )
 
     @contextmanager
     def _migrating(self, session: Session) -> Generator[None, None, None]:

@@ -5,8 +5,6 @@ literals, and ask nothing that one trusted worker need not ask: no fence, no gua
 no answers. What they reach is the ceiling.
 """
 
-import statistics
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +14,7 @@ from sqlalchemy import Text
 
 from perdure.backend import Submission
 from perdure_backends.sql.arrays import literal
+from perdure_backends.sql.rig import BARE_ROW, FILL_STEPS, median_seconds, text_of
 
 _CLAIM = """
 WITH ready AS MATERIALIZED (
@@ -43,10 +42,6 @@ INSERT INTO workflows
 SELECT 'ended-' || lpad(n::text, 12, '0'), 'perdure.bench.ended', 'success', %(text)s, %(text)s, 1,
        now() - interval '1 day', now() - interval '1 day', now() - interval '1 day'
 FROM generate_series(1, %(number)s) AS n
-"""
-_FILL_STEPS = """
-INSERT INTO workflow_steps (workflow_id, step_seq, step_name, status, output, epoch)
-SELECT workflow_id, 1, 'step', 'success', output, 1 FROM workflows WHERE status = 'success'
 """
 _COLUMNS = "workflow_id, name, input, queue, priority, attributes"
 
@@ -84,8 +79,8 @@ class PostgresRig:
     def fill(self, number: int, *, payload: int) -> None:
         """Put so many ended workflows of one step into the tables."""
         with self._connected() as driver:
-            driver.execute(_FILL, {"number": number, "text": f'"{"x" * payload}"'})
-            driver.execute(_FILL_STEPS)
+            driver.execute(_FILL, {"number": number, "text": text_of(payload)})
+            driver.execute(FILL_STEPS)
             driver.execute("VACUUM ANALYZE workflows, workflow_steps")
 
     def settle(self) -> None:
@@ -104,15 +99,12 @@ class PostgresRig:
 
     def commit_seconds(self, times: int = 200) -> float:
         """The median of a bare INSERT of one row and its commit."""
-        taken: list[float] = []
+        insert = "INSERT INTO bare (text) VALUES (%s)"
         with self._connected() as driver, driver.cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, text text)")
-            for _ in range(times):
-                begun = time.perf_counter()
-                cursor.execute("INSERT INTO bare (text) VALUES (%s)", ("x" * 100,))
-                taken.append(time.perf_counter() - begun)
+            found = median_seconds(lambda: cursor.execute(insert, (BARE_ROW,)), times)
             cursor.execute("DROP TABLE bare")
-        return statistics.median(taken)
+        return found
 
     def transactions(self) -> int:
         """How many transactions this database has seen; the server tells them late by a second."""

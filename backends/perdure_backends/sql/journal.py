@@ -92,11 +92,14 @@ def _write(session: Session, worker_id: str, batch: Batch) -> Written:
 
 
 def _one_by_one(session: Session, worker_id: str, part: str, given: Sequence[Row]) -> int:
-    known = _PARTS[part]
-    each = session.dialect.each(known.name, known.fields, given)
+    each = _executions(session, part, given)
     for one in each:
         one["me"] = worker_id
-    return session.count(known.build, each)
+    return session.count(_PARTS[part].build, each)
+
+
+def _executions(session: Session, part: str, given: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    return session.dialect.each(_PARTS[part].name, _PARTS[part].fields, given)
 
 
 def _fused(
@@ -110,7 +113,8 @@ def _fused(
     """
     parameters: dict[str, Any] = {"me": worker_id}
     for part, some in given.items():
-        parameters |= session.dialect.encode(_PARTS[part].name, _PARTS[part].fields, some)
+        for all_at_once in _executions(session, part, some):
+            parameters |= all_at_once
     if STEPS in given:
         with suppress(IntegrityError):
             return session.rows(commit, parameters, FRESH, *given)

@@ -72,7 +72,7 @@ class SqliteBackend(SqlBackend):
         return self._transaction(session)
 
     def wakeups(self) -> Wakeups | None:
-        return SqliteWakeups(self._open, self.where) if self._file else None
+        return SqliteWakeups(open=self._open, where=self.where) if self._file else None
 
     def claim(
         self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool = False

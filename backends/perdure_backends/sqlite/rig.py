@@ -1,14 +1,13 @@
 """What the benchmark measures on SQLite beside the engine: the driver's own speed."""
 
 import sqlite3
-import statistics
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from perdure.backend import Submission
 from perdure_backends.sql.location import parsed
+from perdure_backends.sql.rig import BARE_ROW, FILL_STEPS, median_seconds, text_of
 
 _NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 _CLAIM = f"""
@@ -35,10 +34,6 @@ WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n
 SELECT printf('ended-%012d', n), 'perdure.bench.ended', 'success', :text, :text, 1,
        {_NOW}, {_NOW}, {_NOW} FROM number
 """  # noqa: S608 (our own words)
-_FILL_STEPS = """
-INSERT INTO workflow_steps (workflow_id, step_seq, step_name, status, output, epoch)
-SELECT workflow_id, 1, 'step', 'success', output, 1 FROM workflows WHERE status = 'success'
-"""
 
 
 class SqliteRig:
@@ -73,8 +68,8 @@ class SqliteRig:
     def fill(self, number: int, *, payload: int) -> None:
         """Put so many ended workflows of one step into the tables."""
         with self._connected() as driver:
-            driver.execute(_FILL, {"number": number, "text": f'"{"x" * payload}"'})
-            driver.execute(_FILL_STEPS)
+            driver.execute(_FILL, {"number": number, "text": text_of(payload)})
+            driver.execute(FILL_STEPS)
             driver.execute("ANALYZE")
 
     def settle(self) -> None:
@@ -96,15 +91,12 @@ class SqliteRig:
 
     def commit_seconds(self, times: int = 200) -> float:
         """The median of a bare INSERT of one row and its commit."""
-        taken: list[float] = []
+        insert = "INSERT INTO bare (text) VALUES (?)"
         with self._connected() as driver:
             driver.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, text TEXT)")
-            for _ in range(times):
-                begun = time.perf_counter()
-                driver.execute("INSERT INTO bare (text) VALUES (?)", ("x" * 100,))
-                taken.append(time.perf_counter() - begun)
+            found = median_seconds(lambda: driver.execute(insert, (BARE_ROW,)), times)
             driver.execute("DROP TABLE bare")
-        return statistics.median(taken)
+        return found
 
     def transactions(self) -> int | None:
         """SQLite does not count them."""

@@ -100,7 +100,7 @@ class Patient(SqlBackend):
         """What the table gives to a worker that no claim has told it of."""
         mine = [one for one in self._in(Status.RUNNING) if one.owner == worker_id]
         with _lock:
-            return [_claimed(one) for one in mine if (one.id, one.epoch) not in self._handed]
+            return [Claimed.of(one) for one in mine if (one.id, one.epoch) not in self._handed]
 
     def _ripens(self, lanes: Sequence[Lane], *, suspects: bool) -> bool:
         """Whether something is due on one clock and not on another; then wait until it is."""
@@ -173,15 +173,3 @@ class Patient(SqlBackend):
 
     def history(self, ids: Collection[str]) -> Sequence[History]:
         return self._again(lambda: super(Patient, self).history(ids))
-
-
-def _claimed(one: WorkflowRecord) -> Claimed:
-    return Claimed(
-        id=one.id,
-        name=one.name,
-        queue=one.queue,
-        input_json=one.input_json,
-        epoch=one.epoch,
-        strikes=one.strikes,
-        created_at=one.created_at,
-    )

@@ -188,7 +188,7 @@ class MemoryBackend(Backend):
             line = sorted((one for one in due if _lane(one) in lanes), key=self.turn)
             mine = [workflows.claimed(one, owner=worker_id, now=now) for one in line[:limit]]
             self.store.workflows.update({one.id: one for one in mine})
-            return [_claimed(one) for one in mine]
+            return [Claimed.of(one) for one in mine]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
         with self.store.transaction() as now:
@@ -239,18 +239,6 @@ class MemoryBackend(Backend):
 
 def _lane(workflow: WorkflowRecord) -> Lane:
     return Lane(workflow.queue, workflow.name)
-
-
-def _claimed(workflow: WorkflowRecord) -> Claimed:
-    return Claimed(
-        id=workflow.id,
-        name=workflow.name,
-        queue=workflow.queue,
-        input_json=workflow.input_json,
-        epoch=workflow.epoch,
-        strikes=workflow.strikes,
-        created_at=workflow.created_at,
-    )
 
 
 def _history(store: Store, workflow_id: str) -> History:
