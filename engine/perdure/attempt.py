@@ -39,8 +39,9 @@ class Flush(Protocol):
     def wait(self) -> None:
         """Block until it is durable, or lost."""
 
-    async def awaited(self) -> None:
-        """The same, for the worker's event loop."""
+    def arrival(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        """The same, to await on that loop."""
+        ...
 
 
 class Recorder(Protocol):
@@ -159,8 +160,8 @@ class Attempt:
     dues: Mapping[tuple[str, int], datetime]
     newest: Flush | None = None
     """The last flush that carries a record of this workflow; set by the recorder."""
-    bodies: int = 0
-    """How many step bodies run now."""
+    bodies: set[object] = attrs.field(factory=set[object])
+    """The tries of steps that run now."""
     beside: int = 0
     """How many submitted steps have not ended."""
     until: datetime | None = None
@@ -196,11 +197,6 @@ class Attempt:
     def settled(self) -> bool:
         """Whether all records of this workflow so far are durable."""
         return self.newest is None or self.newest.done
-
-    def count_bodies(self, by: int) -> None:
-        """A body begins (+1) or ends (-1), in whatever thread."""
-        with self._lock:
-            self.bodies += by
 
     def count_beside(self, by: int) -> None:
         """A submitted step comes (+1) or has ended (-1)."""

@@ -88,25 +88,29 @@ class Claimer:
 
     def _run(self) -> None:
         outage = Outage("claim work")
-        pause = SHORTEST_POLL
+        pause = 0.0
         while not self._stop.is_set():
             self.executor.wait_for_room(SHORTEST_POLL)
             self._nudged.clear()
             try:
-                found = self._round()
+                pause = 0.0 if self._round() else self._longer(pause)
                 outage.over()
             except GivenUp:
                 return
             except BackendUnavailable as error:
                 if isinstance(error, OutcomeUnknown):
                     self._reconcile_at = 0.0
-                pause, found = outage.failed(error), False
+                pause = outage.failed(error)
             except Exception:  # the next round tries again; the thread must live
                 log.exception("worker %s: claiming failed", self.worker_id)
-                pause, found = LONGEST_POLL, False
-            pause = SHORTEST_POLL if found else pause
-            if not found and not self._nudged.wait(pause):
-                pause = min(pause * 1.5, LONGEST_HEARING if self.bell.proven else LONGEST_POLL)
+                pause = LONGEST_POLL
+            self._nudged.wait(pause)
+
+    def _longer(self, pause: float) -> float:
+        """How long to wait for news after a round in vain."""
+        if self.bell.proven and self.executor.lease.held():
+            return LONGEST_HEARING
+        return min(max(SHORTEST_POLL, pause * 1.5), LONGEST_POLL)
 
     def _round(self) -> bool:
         """Ask once for everything there is room for; whether anything was found."""

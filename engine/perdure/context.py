@@ -10,7 +10,7 @@ from .attempt import Branch
 from .errors import NotInWorkflow, UsageError
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class CurrentStep:
     """The step whose body is running."""
 

@@ -126,8 +126,11 @@ class WorkflowDefinition(Definition):
             SerializationError: an argument is not of its annotated type.
         """
         args, kwargs = self._parse(text)
-        bound = self._bind(args, kwargs)
         try:
+            if not kwargs and len(args) == self._plain:  # nothing to sort out
+                codecs = self._positional
+                return [codec.unpack(arg) for codec, arg in zip(codecs, args, strict=True)], {}
+            bound = self._bind(args, kwargs)
             return (
                 [self._codec_at(i).unpack(value) for i, value in enumerate(bound.args)],
                 {
@@ -172,6 +175,12 @@ class WorkflowDefinition(Definition):
         kinds = _POSITIONAL | {inspect.Parameter.VAR_POSITIONAL}
         parameters = self.signature.parameters.values()
         return [self._codec(p) for p in parameters if p.kind in kinds]
+
+    @cached_property
+    def _plain(self) -> int | None:
+        """How many arguments it takes, if all of them go by position and all are asked for."""
+        kinds = {parameter.kind for parameter in self.signature.parameters.values()}
+        return len(self._positional) if kinds <= _POSITIONAL else None
 
     def _parameter(self, key: str) -> inspect.Parameter:
         parameters = self.signature.parameters

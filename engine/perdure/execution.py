@@ -4,9 +4,7 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
-
-import attrs
+from typing import Any, NoReturn
 
 from . import clock
 from .attempt import Slot
@@ -24,15 +22,6 @@ log = logging.getLogger("perdure")
 KIND = "step"
 
 
-@attrs.frozen
-class Tried:
-    """How the last try of a body ended."""
-
-    step: CurrentStep
-    value: Any = None
-    error: BaseException | None = None
-
-
 def execute(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Script[Any]:
     """Return what the step at `slot` returned, now or when it was first run.
 
@@ -43,13 +32,6 @@ def execute(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> S
         return outcome(record, definition.result)
     yield from settle(slot.attempt)
     started = slot.attempt.host.now()
-    tried = yield from _try(slot, definition, run)
-    return _record(slot, definition, tried, started)
-
-
-def _try(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Script[Tried]:
-    """Run the body until it succeeds or its retries are used up."""
-    retries = definition.retries
     number = 0
     while True:
         number += 1
@@ -57,18 +39,23 @@ def _try(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Scri
         try:
             value = yield Body(run, definition.is_async, definition.timeout, step)
         except Exception as error:  # noqa: BLE001 (a step may fail in any way)
-            final = _final(retries, error, number)
+            final = _final(definition.retries, error, number)
             if final is not None:
-                return Tried(step, error=final)
-            pause = retries.pause(number, random.random())  # noqa: S311 (only jitter)
-            _tell(step, error, pause.total_seconds())
-            slot.attempt.may_begin()  # a drain does not wait for the next try
-            yield Pause(pause.total_seconds())
-            yield from settle(slot.attempt)
+                return _failed(slot, step, started, final)
+            yield from _back_off(slot, definition.retries, step, error)
         except (SystemExit, KeyboardInterrupt) as error:
-            return Tried(step, error=error)
+            return _failed(slot, step, started, error)
         else:
-            return Tried(step, value)
+            return _returned(slot, definition, step, started, value)
+
+
+def _back_off(slot: Slot, retries: Retry, step: CurrentStep, error: Exception) -> Script[None]:
+    """Wait for the next try."""
+    pause = retries.pause(step.attempt, random.random())  # noqa: S311 (only jitter)
+    _tell(step, error, pause.total_seconds())
+    slot.attempt.may_begin()  # a drain does not wait for the next try
+    yield Pause(pause.total_seconds())
+    yield from settle(slot.attempt)
 
 
 def _final(retries: Retry, error: Exception, number: int) -> Exception | None:
@@ -90,18 +77,23 @@ def _current(slot: Slot, definition: StepDefinition, number: int) -> CurrentStep
     )
 
 
-def _record(slot: Slot, definition: StepDefinition, tried: Tried, started: datetime) -> Any:
-    error = tried.error
-    if error is None:
-        try:
-            text, value = definition.result.pass_through(tried.value)
-        except SerializationError as problem:
-            error = SerializationError(f"the result of step {definition.name}: {problem}")
-        else:
-            slot.attempt.record(_row(slot, tried.step, KIND, started, output=text))
-            return value
+def _returned(
+    slot: Slot, definition: StepDefinition, step: CurrentStep, started: datetime, value: Any
+) -> Any:
+    """Record what the body returned, and return it as a replay will."""
+    try:
+        text, value = definition.result.pass_through(value)
+    except SerializationError as problem:
+        error = SerializationError(f"the result of step {definition.name}: {problem}")
+        return _failed(slot, step, started, error)
+    slot.attempt.record(_row(slot, step, KIND, started, output=text))
+    return value
+
+
+def _failed(slot: Slot, step: CurrentStep, started: datetime, error: BaseException) -> NoReturn:
+    """Record how the step failed, and raise it as a replay will."""
     failure = Failure.of(error)
-    slot.attempt.record(_row(slot, tried.step, KIND, started, failure=failure))
+    slot.attempt.record(_row(slot, step, KIND, started, failure=failure))
     raise failure.exception() from error
 
 

@@ -116,43 +116,51 @@ class Executor:
         suspect: bool = False,
     ) -> None:
         """Run these workflows."""
+        begun = [
+            (self._attempt(claim, definition, histories), claim.input_json)
+            for claim, definition in claimed
+        ]
+        self._enter([attempt for attempt, _ in begun], suspect=suspect)
         awaited: list[tuple[Attempt, list[Any], dict[str, Any]]] = []
-        for claim, definition in claimed:
-            attempt = Attempt.of(
-                id=claim.id,
-                epoch=claim.epoch,
-                created_at=claim.created_at,
-                definition=definition,
-                host=self,
-                history=histories.get(claim.id),
-            )
-            self._enter(attempt, suspect=suspect)
+        for attempt, text in begun:
             try:
-                args, kwargs = definition.load(claim.input_json)
+                args, kwargs = attempt.definition.load(text)
             except (InvalidArguments, SerializationError) as error:
                 attempt.fail(error)
-                continue
             except Exception as error:  # noqa: BLE001 (the code is wrong, not the input)
                 attempt.park(error)
-                continue
-            if definition.is_async:
-                awaited.append((attempt, args, kwargs))
             else:
-                self._begin_sync(attempt, args, kwargs)
+                if attempt.definition.is_async:
+                    awaited.append((attempt, args, kwargs))
+                else:
+                    self._begin_sync(attempt, args, kwargs)
         if awaited:
             self.loop.call_soon_threadsafe(self._begin_async, awaited)
 
-    def _enter(self, attempt: Attempt, *, suspect: bool) -> None:
+    def _attempt(
+        self, claim: Claimed, definition: WorkflowDefinition, histories: Mapping[str, History]
+    ) -> Attempt:
+        return Attempt.of(
+            id=claim.id,
+            epoch=claim.epoch,
+            created_at=claim.created_at,
+            definition=definition,
+            host=self,
+            history=histories.get(claim.id),
+        )
+
+    def _enter(self, attempts: Sequence[Attempt], *, suspect: bool) -> None:
         with self._changed:
-            self._running[attempt.id] = attempt
-            self._sync += not attempt.definition.is_async
-            if suspect:
-                self._suspect = attempt
+            for attempt in attempts:
+                self._running[attempt.id] = attempt
+                self._sync += not attempt.definition.is_async
+                if suspect:
+                    self._suspect = attempt
 
     def _begin_sync(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
         context = contextvars.Context()
         context.run(BRANCH.set, Branch(attempt))
-        self.pool.submit(lambda: context.run(self._run, attempt, args, kwargs))
+        self.pool.begin(lambda: context.run(self._run, attempt, args, kwargs))
 
     def _begin_async(self, awaited: list[tuple[Attempt, list[Any], dict[str, Any]]]) -> None:
         for attempt, args, kwargs in awaited:
@@ -194,7 +202,7 @@ class Executor:
         """Let no body begin; put back into the queue what is in none."""
         self.draining = True
         for attempt in self._snapshot():
-            if attempt.bodies == 0:
+            if not attempt.bodies:
                 attempt.release()
         with self._changed:
             self._changed.notify_all()

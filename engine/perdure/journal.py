@@ -10,8 +10,10 @@ workflow fails. An operation of an attempt that has been lost is never written.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -19,7 +21,7 @@ import attrs
 
 from . import threads
 from .attempt import Attempt
-from .backend import RECORDED, Backend, Batch, Committed, NotYours, Recorded, Transition
+from .backend import RECORDED, Backend, Batch, Committed, NotYours, Transition
 from .errors import BackendRefused
 from .failure import Failure
 from .model import Status, StepRecord, Wait
@@ -31,45 +33,62 @@ Item: TypeAlias = tuple[Attempt, StepRecord | Wait | Transition]
 
 
 class Flush:
-    """A group of records on its way; it is done when they are durable or lost."""
+    """A group of records on its way; it is done when they are durable or lost.
 
-    __slots__ = ("_arrived", "_lock", "_signal", "done", "endings", "records")
+    Threads that wait wake one another: many that were woken at once would only
+    take the interpreter from each other.
+    """
+
+    __slots__ = ("_arrivals", "_gates", "_lock", "_loop", "done", "endings", "records")
 
     def __init__(self, lock: threading.Lock) -> None:
         self.records: list[Item] = []
         self.endings: list[Item] = []
         self.done = False
         self._lock = lock
-        self._signal: threading.Event | None = None
-        self._arrived: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._gates: deque[threading.Lock] = deque()
+        self._arrivals: list[asyncio.Future[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def wait(self) -> None:
         """Block until it is done."""
+        gate = threading.Lock()
+        gate.acquire()
         with self._lock:
             if self.done:
                 return
-            self._signal = self._signal or threading.Event()
-        self._signal.wait()
+            self._gates.append(gate)
+        gate.acquire()
+        self._open_gate()
 
-    async def awaited(self) -> None:
-        """Wait on the worker's event loop until it is done."""
+    def arrival(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        """To await until it is done, on the worker's event loop."""
+        arrival: asyncio.Future[None] = loop.create_future()
         with self._lock:
             if self.done:
-                return
-            if self._arrived is None:
-                self._arrived = asyncio.get_running_loop(), asyncio.Event()
-        await self._arrived[1].wait()
+                arrival.set_result(None)
+            else:
+                self._loop = loop
+                self._arrivals.append(arrival)
+        return arrival
 
     def finish(self) -> None:
-        """Wake whoever waits."""
+        """Wake whoever waits, and let go of what is written: its attempts point back here."""
+        self.records, self.endings = [], []
         with self._lock:
             self.done = True
-        if self._signal is not None:
-            self._signal.set()
-        if self._arrived is not None:
-            loop, event = self._arrived
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(event.set)
+        self._open_gate()
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrive)
+
+    def _open_gate(self) -> None:
+        with contextlib.suppress(IndexError):
+            self._gates.popleft().release()
+
+    def _arrive(self) -> None:
+        for arrival in self._arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
 
 
 @attrs.define(eq=False)
@@ -88,6 +107,8 @@ class Journal:
     _added: threading.Condition = attrs.field(init=False, repr=False)
     _open: Flush = attrs.field(init=False, repr=False)
     _closing: bool = attrs.field(default=False, init=False)
+    _resting: bool = attrs.field(default=False, init=False)
+    """The writer waits for something to write."""
     _given_up: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread = attrs.field(init=False, repr=False)
     _outage: Outage = attrs.field(factory=lambda: Outage("write checkpoints"), init=False)
@@ -113,7 +134,8 @@ class Journal:
 
     def _carry(self, attempt: Attempt) -> None:
         attempt.newest = self._open
-        self._added.notify()
+        if self._resting:
+            self._added.notify()
 
     # ----------------------------------------------------- what worker calls
 
@@ -140,8 +162,9 @@ class Journal:
             items = flush.records + flush.endings
             for start in range(0, len(items), limit):
                 self._write(items[start : start + limit])
+            ended = [item[0] for item in flush.endings if not _void(item)]
             flush.finish()
-            if ended := [item[0] for item in flush.endings if not _void(item)]:
+            if ended:
                 self.on_ended(ended)
 
     def _take(self) -> Flush | None:
@@ -150,7 +173,9 @@ class Journal:
                 if self._closing:
                     self._open.done = True  # what a ghost still adds holds nobody up
                     return None
+                self._resting = True
                 self._added.wait()
+                self._resting = False
             flush, self._open = self._open, Flush(self._lock)
             return flush
 
@@ -204,9 +229,11 @@ class Journal:
     def _settle(self, items: Sequence[Item], answer: Committed) -> None:
         """Abandon the attempts whose operations were not taken as they are."""
         answers: list[Any] = [*answer.steps, *answer.waits]
+        if answers.count(RECORDED) == len(answers):
+            return
         records = [item for item in items if not isinstance(item[1], Transition)]
         for (attempt, _), said in zip(_ordered(records), answers, strict=True):
-            if said is not RECORDED and not isinstance(said, Recorded):
+            if said != RECORDED:
                 _diverged(attempt, said)
 
 

@@ -8,9 +8,9 @@ workflow, by blocking; `adrive` in an async one, by awaiting. Everything that de
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from datetime import timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -25,9 +25,26 @@ LEASE_POLL = 0.02
 """How often, in seconds, a body that may not begin yet asks again for the lease."""
 
 
-@attrs.frozen
+class Effect(Protocol):
+    """What a script asks for."""
+
+    def perform(self, attempt: Attempt) -> Any:
+        """Its answer, for who may block."""
+
+    def awaited(self, attempt: Attempt) -> Awaitable[Any]:
+        """Its answer, on the worker's event loop."""
+        ...
+
+
 class Settle:
     """Wait until all records of the workflow so far are durable."""
+
+    def perform(self, attempt: Attempt) -> None:
+        if attempt.newest is not None:
+            attempt.newest.wait()
+
+    def awaited(self, attempt: Attempt) -> Awaitable[None]:
+        return _at_once() if attempt.newest is None else attempt.newest.arrival(attempt.host.loop)
 
 
 @attrs.frozen
@@ -36,8 +53,15 @@ class Pause:
 
     seconds: float
 
+    def perform(self, attempt: Attempt) -> None:
+        attempt.pause(self.seconds)
 
-@attrs.frozen
+    def awaited(self, attempt: Attempt) -> Awaitable[None]:
+        del attempt
+        return asyncio.sleep(self.seconds)
+
+
+@attrs.define(eq=False)
 class Body:
     """Run one try of a step's body and answer what it returns."""
 
@@ -46,9 +70,56 @@ class Body:
     timeout: timedelta | None
     step: CurrentStep
 
+    def perform(self, attempt: Attempt) -> Any:
+        if self.is_async:
+            work = _caught(self._awaited(attempt))
+            return asyncio.run_coroutine_threadsafe(work, attempt.host.loop).result().get()
+        return self._here(attempt) if self.timeout is None else self._timed(attempt)
+
+    def awaited(self, attempt: Attempt) -> Awaitable[Any]:
+        return self._awaited(attempt) if self.is_async else self._pooled(attempt)
+
+    def _here(self, attempt: Attempt) -> Any:
+        with _Running(attempt, self.step):
+            return self.run()
+
+    def _timed(self, attempt: Attempt) -> Any:
+        context = contextvars.copy_context()
+        work = threads.call(lambda: context.run(self._here, attempt), name=f"step-{self.step.name}")
+        try:
+            return work.result(self.timeout.total_seconds() if self.timeout else None)
+        except TimeoutError as error:
+            if work.done():
+                raise
+            raise self._too_long() from error
+
+    async def _awaited(self, attempt: Attempt) -> Any:
+        with _Running(attempt, self.step):
+            if self.timeout is None:
+                return await self.run()
+            limit = asyncio.timeout(self.timeout.total_seconds())
+            try:
+                async with limit:
+                    return await self.run()
+            except TimeoutError as error:
+                if limit.expired():
+                    raise self._too_long() from error
+                raise
+
+    async def _pooled(self, attempt: Attempt) -> Any:
+        context = contextvars.copy_context()
+        run = self._timed if self.timeout else self._here
+        work = attempt.host.pool.submit(lambda: _Outcome.of(lambda: context.run(run, attempt)))
+        return (await asyncio.wrap_future(work)).get()
+
+    def _too_long(self) -> StepTimeout:
+        return StepTimeout(
+            f"try {self.step.attempt} of step {self.step.name} of {self.step.workflow_id} "
+            f"took longer than {self.timeout}"
+        )
+
 
 _SETTLE = Settle()
-Effect: TypeAlias = Settle | Pause | Body
 Script: TypeAlias = Generator[Effect, Any, R]
 
 
@@ -66,7 +137,7 @@ def drive(attempt: Attempt, script: Script[R]) -> R:
         effect = next(script)
         while True:
             try:
-                answer = _perform(attempt, effect)
+                answer = effect.perform(attempt)
             except BaseException as error:  # noqa: BLE001 (the script decides)
                 effect = script.throw(error)
             else:
@@ -82,7 +153,7 @@ async def adrive(attempt: Attempt, script: Script[R]) -> R:
         effect = next(script)
         while True:
             try:
-                answer = await _aperform(attempt, effect)
+                answer = await effect.awaited(attempt)
             except BaseException as error:  # noqa: BLE001 (the script decides)
                 effect = script.throw(error)
             else:
@@ -92,72 +163,8 @@ async def adrive(attempt: Attempt, script: Script[R]) -> R:
         return result
 
 
-def _perform(attempt: Attempt, effect: Effect) -> Any:
-    match effect:
-        case Body(is_async=True):
-            work = _caught(_abody(attempt, effect))
-            return asyncio.run_coroutine_threadsafe(work, attempt.host.loop).result().get()
-        case Body(timeout=None):
-            return _body(attempt, effect)
-        case Body():
-            return _timed_body(attempt, effect)
-        case Pause():
-            attempt.pause(effect.seconds)
-        case Settle():
-            if attempt.newest is not None:
-                attempt.newest.wait()
-    return None
-
-
-async def _aperform(attempt: Attempt, effect: Effect) -> Any:
-    match effect:
-        case Body(is_async=True):
-            return await _abody(attempt, effect)
-        case Body():
-            return await _pooled_body(attempt, effect)
-        case Pause():
-            await asyncio.sleep(effect.seconds)
-        case Settle():
-            if attempt.newest is not None:
-                await attempt.newest.awaited()
-    return None
-
-
-def _body(attempt: Attempt, body: Body) -> Any:
-    with _Running(attempt, body.step):
-        return body.run()
-
-
-async def _abody(attempt: Attempt, body: Body) -> Any:
-    with _Running(attempt, body.step):
-        if body.timeout is None:
-            return await body.run()
-        limit = asyncio.timeout(body.timeout.total_seconds())
-        try:
-            async with limit:
-                return await body.run()
-        except TimeoutError as error:
-            if limit.expired():
-                raise _too_long(body) from error
-            raise
-
-
-def _timed_body(attempt: Attempt, body: Body) -> Any:
-    context = contextvars.copy_context()
-    work = threads.call(lambda: context.run(_body, attempt, body), name=f"step-{body.step.name}")
-    try:
-        return work.result(body.timeout.total_seconds() if body.timeout else None)
-    except TimeoutError as error:
-        if work.done():
-            raise
-        raise _too_long(body) from error
-
-
-async def _pooled_body(attempt: Attempt, body: Body) -> Any:
-    context = contextvars.copy_context()
-    run = _timed_body if body.timeout else _body
-    work = attempt.host.pool.submit(lambda: _Outcome.of(lambda: context.run(run, attempt, body)))
-    return (await asyncio.wrap_future(work)).get()
+async def _at_once() -> None:
+    """There is nothing to wait for."""
 
 
 @attrs.frozen
@@ -201,15 +208,8 @@ class _Running:
 
     def __enter__(self) -> None:
         self._token = STEP.set(self._step)
-        self._attempt.count_bodies(+1)
+        self._attempt.bodies.add(self._step)
 
     def __exit__(self, *_: object) -> None:
-        self._attempt.count_bodies(-1)
+        self._attempt.bodies.discard(self._step)
         STEP.reset(self._token)
-
-
-def _too_long(body: Body) -> StepTimeout:
-    return StepTimeout(
-        f"try {body.step.attempt} of step {body.step.name} of {body.step.workflow_id} "
-        f"took longer than {body.timeout}"
-    )

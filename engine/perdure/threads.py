@@ -9,14 +9,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 import attrs
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Work: TypeAlias = tuple[Future[Any], Callable[[], Any]]
+Work: TypeAlias = Callable[[], object]
 
 
 def start(run: Callable[[], object], *, name: str) -> threading.Thread:
@@ -47,16 +47,20 @@ class Pool:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def submit(self, fn: Callable[[], R]) -> Future[R]:
-        """Run `fn` as soon as a thread is free."""
+        """What `fn` returns, once a thread has been free to run it."""
         future: Future[R] = Future()
-        self._work.put((future, fn))
+        self.begin(lambda: _settle(future, fn))
+        return future
+
+    def begin(self, fn: Callable[[], object]) -> None:
+        """Run `fn`, which raises nothing, as soon as a thread is free."""
+        self._work.put(fn)
         with self._lock:
             if self._idle == 0 and self._threads < self.size:
                 self._threads += 1
                 start(self._run, name=f"{self.name}-{self._threads}")
             elif self._idle:
                 self._idle -= 1
-        return future
 
     def close(self) -> None:
         """Let the threads end when their work is done."""
@@ -65,7 +69,7 @@ class Pool:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            _settle(*work)
+            work()
             with self._lock:
                 self._idle += 1
 

@@ -87,7 +87,7 @@ def _rest(attempt: Attempt, due: datetime) -> None:
     """A long sleep is a row, not a thread; unless something runs beside it."""
     if attempt.alone():
         attempt.suspend(due)
-    if attempt.bodies == 0:
+    if not attempt.bodies:
         attempt.host.rests(attempt)
 
 

@@ -1,5 +1,6 @@
 """A worker: takes workflows from the database and runs them, in this process."""
 
+import gc
 import logging
 import os
 import signal
@@ -72,6 +73,7 @@ class Worker(Scope):
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             with self:
+                _settle_down()
                 while not asked.wait(1.0):  # a wait without end would not see the signal
                     pass
                 log.info("draining; a second signal ends the process at once")
@@ -165,3 +167,13 @@ class Worker(Scope):
             log.error("async resources did not close within %.0f s", CLOSING_RESOURCES)  # noqa: TRY400 (the stack is ours)
         close_all()
         self._events.end()
+
+
+def _settle_down() -> None:
+    """What the process has imported stays: the collector need not look through it ever again.
+
+    A full collection walks all objects there are, and the fewer of them belong to
+    workflows, the less it is worth: it took a fifth of a busy worker's time.
+    """
+    gc.collect()
+    gc.freeze()

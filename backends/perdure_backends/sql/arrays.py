@@ -1,14 +1,14 @@
 """Array literals, built in one pass: four times cheaper than a driver's list adapter."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    DateTime,
     Select,
     Text,
     any_,
@@ -36,43 +36,34 @@ def _text(value: str | None) -> str:
     return f'"{value}"'
 
 
-def _moment(value: datetime | None) -> str:
-    return "NULL" if value is None else f'"{value.isoformat()}"'
-
-
-def _number(value: float | None) -> str:
-    return "NULL" if value is None else repr(value)
-
-
-def _encoder(kind: TypeEngine[Any]) -> Callable[[Any], str]:
-    if isinstance(kind, Text):
-        return _text
-    return _moment if isinstance(kind, DateTime) else _number
-
-
 def literal(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
     """The values as the text of one array."""
-    return "{" + (_joined(values, kind) or _one_by_one(values, kind)) + "}"
+    return "{" + (_texts(values) if isinstance(kind, Text) else _others(values)) + "}"
 
 
-def _one_by_one(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
-    return ",".join(map(_encoder(kind), values))
-
-
-def _joined(values: Sequence[Any], kind: TypeEngine[Any]) -> str | None:
-    """Columns that are all alike, or all texts, without a call for each value."""
+def _texts(values: Sequence[str | None]) -> str:
+    """Columns that are all alike, or without NULL, take no call for each value."""
     if not values:
+        return ""
+    if values.count(values[0]) == len(values):
+        return ",".join([_text(values[0])] * len(values))
+    return _joined(values) or ",".join(map(_text, values))
+
+
+def _joined(values: Sequence[Any]) -> str | None:
+    try:
+        text = _BETWEEN.join(values)
+    except TypeError:
         return None
-    first = values[0]
-    if values.count(first) == len(values):
-        return ",".join([_encoder(kind)(first)] * len(values))
-    if not isinstance(kind, Text) or None in values:
-        return None
-    text = _BETWEEN.join(values)
     if text.count(_BETWEEN) != len(values) - 1:
         return None
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped.replace(_BETWEEN, _QUOTED)}"'
+
+
+def _others(values: Sequence[float | datetime | None]) -> str:
+    """Numbers and times: a JSON array's inside is that of an array literal, `null` and all."""
+    return orjson.dumps(values).decode()[1:-1]
 
 
 def listed(values: Sequence[str]) -> str:

@@ -5,24 +5,42 @@ line, does its deed, and ends when stdin does.
 """
 
 import json
+import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from perdure import threads
+from perdure.worker import Worker
+
 from .ground import Ground
+from .setting import Mode
+
+_GLANCE = 0.01
 
 
-def work(ground: Ground, **options: Any) -> None:
-    """Be a worker."""
+def work(ground: Ground, *, mode: str, **options: Any) -> None:
+    """Be a worker, as `perdure worker` is one."""
     from . import programs  # noqa: PLC0415 (it registers workflows)
 
-    served = [programs.steps, programs.sync_steps, programs.held]
+    served = programs.SERVED[Mode(mode)]
     with ground.engine(workflows=served) as engine:
         _ready()
-        with engine.worker(**options):
-            _say("working")
-            sys.stdin.read()
+        worker = engine.worker(**options)
+        threads.start(lambda: _attend(worker), name="attendant")
+        worker.run()
+
+
+def _attend(worker: Worker) -> None:
+    """Say when it works, and end it with stdin."""
+    while worker.id is None:
+        time.sleep(_GLANCE)
+    _say("working")
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def drain(ground: Ground, *, name: str, steps: int, batch: int) -> None:

@@ -68,7 +68,7 @@ def _drained(run: Run, *, ended: int = 0, held: bool = False) -> Figures:
         if where.rig is not None:
             where.rig.settle()
         beside: AbstractContextManager[None] = _rig(where).snapshot() if held else nullcontext()
-        with beside, crew(where, "work", size=run.setting.workers, **run.worker()) as members:
+        with beside, run.crew(where) as members:
             memory = _worked(run, backend, ids, members)
         return _rates(run, backend, ids) | memory
 

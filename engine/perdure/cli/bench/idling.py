@@ -4,7 +4,6 @@ import time
 
 from perdure.errors import ConfigurationError
 
-from .crew import crew
 from .figures import Figures
 from .run import Run
 
@@ -20,7 +19,7 @@ def idle(run: Run) -> Figures:
         rig = where.rig
         if rig is None or rig.transactions() is None:
             raise ConfigurationError("this database does not count its transactions")
-        with crew(where, "work", size=run.setting.workers, **run.worker()) as members:
+        with run.crew(where) as members:
             for member in members:
                 member.go()
                 member.hear()

@@ -5,11 +5,13 @@ Only the benchmark and its workers import this module, so that no other worker s
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import perdure
 from perdure.call import Call
+from perdure.workflow import Workflow
 
 from .setting import Mode
 
@@ -59,6 +61,13 @@ async def held(payload: str) -> str:
     await step(payload)
     await hold()
     return payload
+
+
+SERVED: Mapping[Mode, Sequence[Workflow[..., Any]]] = {
+    Mode.ASYNC: [steps, held],
+    Mode.SYNC: [sync_steps],
+}
+"""Of one colour, as a worker claims no more at once than it has room for of each."""
 
 
 def call(mode: Mode, *, number: int, payload: int) -> Call[Any]:

@@ -11,6 +11,7 @@ from .crew import crew
 from .figures import Figures
 from .ground import records, until_ended
 from .run import Run
+from .setting import Mode
 
 _GLANCE = 0.05
 _LEASE = 10.0
@@ -26,8 +27,8 @@ def recovery(run: Run) -> Figures:
         gate = run.folder / f"{where.namespace}.open"
         os.environ[HELD] = str(gate)
         with (
-            crew(where, "work", size=1, concurrency=number) as (victim,),
-            crew(where, "work", size=1, concurrency=number) as (heir,),
+            crew(where, "work", size=1, mode=Mode.ASYNC, concurrency=number) as (victim,),
+            crew(where, "work", size=1, mode=Mode.ASYNC, concurrency=number) as (heir,),
         ):
             victim.go()
             victim.hear()

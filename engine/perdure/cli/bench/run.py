@@ -1,7 +1,7 @@
 """One run of a workload: its setting, its ground, and somebody to tell about progress."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import attrs
 
 from perdure.call import Call
 
+from .crew import Member, crew
 from .ground import Ground, ground
 from .setting import Mode, Setting
 
@@ -48,6 +49,13 @@ class Run:
     def worker(self) -> dict[str, Any]:
         """The options of a worker."""
         return {"concurrency": _CONCURRENCY[self.setting.mode], "threads": _THREADS}
+
+    def crew(
+        self, where: Ground, *, size: int | None = None
+    ) -> AbstractContextManager[Sequence[Member]]:
+        """Worker processes, ready to go."""
+        size = self.setting.workers if size is None else size
+        return crew(where, "work", size=size, mode=self.setting.mode, **self.worker())
 
     def follow(self, what: str, ended: Iterable[int], of: int) -> None:
         """Show progress until there is no more."""

@@ -7,7 +7,6 @@ from statistics import median
 
 from perdure.engine import Engine
 
-from .crew import crew
 from .figures import Figures, percentile
 from .ground import Ground, records
 from .run import Run
@@ -20,7 +19,7 @@ _UNEVEN = 0.013
 def latency(run: Run) -> Figures:
     """From the submission to the result, worker idle: in another process, and in the same."""
     with run.ground() as where, where.engine() as engine:
-        with crew(where, "work", size=1, **run.worker()) as (member,):
+        with run.crew(where, size=1) as (member,):
             member.go()
             member.hear()
             other = _waits(run, engine, "other process")
@@ -57,7 +56,7 @@ def steps(run: Run) -> Figures:
     each: list[float] = []
     number = run.setting.workflows
     with run.ground() as where, where.engine() as engine, closing(where.open()) as backend:
-        with crew(where, "work", size=1, **run.worker()) as (member,):
+        with run.crew(where, size=1) as (member,):
             member.go()
             member.hear()
             for done in range(number):
