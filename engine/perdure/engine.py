@@ -377,10 +377,11 @@ class Engine(Scope):
             return self._opened
 
     def _start(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
+        for definition in dict.fromkeys(start.definition for start in starts):
+            if definition is not None:
+                self._serving.started(definition)
         for start in starts:
-            if start.definition is not None:
-                self._serving.started(start.definition)
-            elif not self._serving.knows(start.name):
+            if start.definition is None and not self._serving.knows(start.name):
                 client.check_known(start.name, start.options.queue or start.queue)
         submissions = [start.submission(client.new_id) for start in starts]
         created = client.start(submissions)

@@ -242,7 +242,8 @@ class SqlBackend(Backend):
             if self._dialect.fused:
                 # Committed already: if what follows fails, the next try finds our own.
                 mine.update(inserted)
-            missing = [each for each in ids if each not in inserted | mine]
+                inserted = mine
+            missing = [each for each in ids if each not in inserted]
             if not missing:
                 return ()
             listed = {"ids": self._dialect.listed(missing)}
@@ -260,7 +261,7 @@ class SqlBackend(Backend):
             each.priority,
             None if each.delay is None else each.delay.total_seconds(),
             each.run_at,
-            json.dumps(dict(each.attributes), ensure_ascii=False),
+            json.dumps(dict(each.attributes), ensure_ascii=False) if each.attributes else "{}",
             each.code_version,
         )
 

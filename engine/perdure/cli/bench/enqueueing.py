@@ -12,6 +12,7 @@ from .run import Run
 
 _ALONE = 1000
 """The most that are started one by one."""
+_BATCH = 1000
 
 
 def enqueue(run: Run) -> Figures:
@@ -45,10 +46,10 @@ def _one_by_one(run: Run, engine: Engine) -> float:
 def _many(run: Run, engine: Engine) -> float:
     call, number = run.call(), run.setting.workflows
     begun = time.perf_counter()
-    engine.start_many(call for _ in range(number))
-    rate = number / (time.perf_counter() - begun)
-    run.show("in batches", number, number)
-    return rate
+    for start in range(0, number, _BATCH):
+        engine.start_many([call] * min(_BATCH, number - start))
+        run.show("in batches", start, number)
+    return number / (time.perf_counter() - begun)
 
 
 def _rows(run: Run, engine: Engine) -> Sequence[Submission]:
