@@ -333,8 +333,8 @@ recorded AS
 FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
 FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.branch, step.step_seq ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
 FROM recorded
 
 -- commits.commit waits
@@ -353,8 +353,8 @@ awaited AS
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
 FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
 FROM awaited
 
 -- commits.commit transitions
@@ -368,12 +368,12 @@ FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)
 transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
-done AS
+moved AS
 (UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
-FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
-FROM done
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'transitions', count(*) AS count_2, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
 
 -- commits.commit steps waits
 WITH fence AS MATERIALIZED
@@ -402,9 +402,9 @@ awaited AS
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
 FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
-FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT[]) AS anon_1
 FROM awaited
 
 -- commits.commit steps transitions
@@ -429,13 +429,13 @@ FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)
 transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
-done AS
+moved AS
 (UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
-FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
-FROM recorded UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
-FROM done
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'transitions', count(*) AS count_3, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
 
 -- commits.commit waits transitions
 WITH fence AS MATERIALIZED
@@ -459,13 +459,13 @@ FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)
 transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
-done AS
+moved AS
 (UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
-FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
-FROM awaited UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
-FROM done
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM awaited UNION ALL SELECT 'transitions', count(*) AS count_3, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
 
 -- commits.commit steps waits transitions
 WITH fence AS MATERIALIZED
@@ -500,14 +500,14 @@ FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)
 transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
-done AS
+moved AS
 (UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
-FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
-FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
-FROM awaited UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
-FROM done
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT[]) AS anon_1
+FROM awaited UNION ALL SELECT 'transitions', count(*) AS count_4, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
 
 -- commits.commit fresh steps waits transitions
 WITH fence AS MATERIALIZED
@@ -542,14 +542,14 @@ FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)
 transition_ids AS MATERIALIZED
 (SELECT transition.workflow_id AS workflow_id
 FROM transition),
-done AS
+moved AS
 (UPDATE perdure.workflows SET status=transition.status, run_at=coalesce(transition.run_at, perdure.workflows.run_at), output=transition.output, error=transition.error, error_message=transition.error_message, owner=NULL, completed_at=CASE WHEN (transition.status IN ('success', 'error')) THEN now() END FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
-FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status)
- SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__1
-FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__2
-FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT) AS anon_1, CAST(NULL AS TEXT) AS anon__3
-FROM awaited UNION ALL SELECT 'transitions', CAST(NULL AS BIGINT) AS anon_1, done.workflow_id, done.status
-FROM done
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT[]) AS anon_1
+FROM awaited UNION ALL SELECT 'transitions', count(*) AS count_4, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
 
 -- locks.released
 UPDATE perdure.migration SET holder=NULL, held_until=NULL WHERE perdure.migration.holder = CAST(%(holder)s AS TEXT)

@@ -285,7 +285,8 @@ class SqlBackend(Backend):
         return [rows.claimed(row, read) for row in ordered]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
-        return self._write(lambda session: journal.record(session, worker_id, batch))
+        prepared = journal.prepare(self._dialect, worker_id, batch)
+        return self._write(lambda session: journal.record(session, prepared))
 
     def reconcile(self, worker_id: str, known: Collection[str]) -> Sequence[str]:
         parameters = {"me": worker_id, "known": self._dialect.listed(list(known))}

@@ -188,7 +188,7 @@ def let_go(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
     )
     if not dialect.fused:
         return moved
-    return moved.returning(workflows.c.workflow_id, workflows.c.status)
+    return moved.returning(workflows.c.workflow_id)
 
 
 def reconcile(dialect: Dialect) -> Any:

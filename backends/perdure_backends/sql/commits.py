@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Text, func, select, union_all
+from sqlalchemy import ARRAY, CTE, ColumnElement, Text, func, select, union_all
 
 from .claims import let_go
 from .dialect import Dialect
@@ -16,7 +16,7 @@ FRESH = "fresh"
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
-    """Fence and parts together: how much each part wrote, and each transition.
+    """Fence and parts together: how much each part wrote, and which workflows were moved.
 
     A count says all that there is to say where everything was written.
     """
@@ -28,12 +28,11 @@ def commit(dialect: Dialect, *parts: str) -> Any:
     if WAITS in parts:
         branches.append(_counted(WAITS, wait(dialect, gate=gate).cte("awaited")))
     if TRANSITIONS in parts:
-        done = let_go(dialect, gate=gate).cte("done")
-        each = (constant(TRANSITIONS), nothing(BigInteger()), done.c.workflow_id, done.c.status)
-        branches.append(select(*each))
+        moved = let_go(dialect, gate=gate).cte("moved")
+        branches.append(_counted(TRANSITIONS, moved, func.array_agg(moved.c.workflow_id)))
     return union_all(*branches)
 
 
-def _counted(part: str, written: CTE) -> Any:
-    nobody = nothing(Text())
-    return select(constant(part), func.count(), nobody, nobody).select_from(written)
+def _counted(part: str, written: CTE, ids: ColumnElement[Any] | None = None) -> Any:
+    which = nothing(ARRAY(Text())) if ids is None else ids
+    return select(constant(part), func.count(), which).select_from(written)

@@ -1,5 +1,6 @@
 """The journal's commit: what is written, and the answer for each operation."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
@@ -19,11 +20,11 @@ from perdure.backend import (
     Transition,
     TransitionAnswer,
 )
-from perdure.model import Status, StepRecord, Wait
+from perdure.model import StepRecord, Wait
 
 from . import claims, rows, steps, workers, workflows
 from .commits import FENCE, FRESH, STEPS, TRANSITIONS, WAITS, commit
-from .dialect import Fields
+from .dialect import Dialect, Fields
 from .session import Session
 
 Key = tuple[str, str, int]
@@ -51,17 +52,48 @@ _PARTS: Mapping[str, Part] = {
 
 @attrs.frozen
 class Written:
-    """What one try wrote: how many steps and waits, and which transitions."""
+    """What one try wrote: how many steps and waits, and which workflows it let go."""
 
     fenced: bool
     steps: int = 0
     waits: int = 0
-    transitions: Mapping[str, str] = {}
+    moved: Sequence[str] = ()
 
 
-def record(session: Session, worker_id: str, batch: Batch) -> Committed:
+@attrs.frozen
+class Prepared:
+    """A batch as parameters, by part: made once, before a transaction keeps others waiting."""
+
+    worker_id: str
+    batch: Batch
+    executions: Mapping[str, Sequence[dict[str, Any]]]
+
+
+def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
+    """Encode a batch.
+
+    Raises:
+        BackendRefused: something in it cannot be stored.
+    """
+    given: dict[str, Sequence[Row]] = {
+        STEPS: [_step(step) for step in _firsts(batch.steps)],
+        WAITS: [_wait(wait) for wait in _firsts(batch.waits)],
+        TRANSITIONS: [_transition(each) for each in batch.transitions],
+    }
+    executions = {
+        name: dialect.each(part.name, part.fields, given[name])
+        for name, part in _PARTS.items()
+        if given[name]
+    }
+    for one in itertools.chain.from_iterable(executions.values()):
+        one["me"] = worker_id
+    return Prepared(worker_id, batch, executions)
+
+
+def record(session: Session, given: Prepared) -> Committed:
     """Write the batch and answer; what was not written now is looked up."""
-    written = _write(session, worker_id, batch)
+    written = _fused(session, given) if session.dialect.fused else _one_by_one(session, given)
+    batch = given.batch
     return Committed(
         fenced=written.fenced,
         steps=_step_answers(session, batch.steps, written),
@@ -73,73 +105,50 @@ def record(session: Session, worker_id: str, batch: Batch) -> Committed:
 # ----------------------------------------------------------------- write
 
 
-def _write(session: Session, worker_id: str, batch: Batch) -> Written:
-    given = _given(batch)
-    if session.dialect.fused:
-        return _sorted_out(_fused(session, worker_id, given))
-    if not session.rows(workers.fenced, {"me": worker_id}):
+def _one_by_one(session: Session, given: Prepared) -> Written:
+    if not session.rows(workers.fenced, {"me": given.worker_id}):
         return Written(fenced=True)
     # Transitions last: they take away the owner that the others ask for.
-    counts = {part: _one_by_one(session, worker_id, part, given.get(part, ())) for part in _PARTS}
-    all_moved = counts[TRANSITIONS] == len(batch.transitions)
+    counts = {
+        name: session.count(part.build, given.executions.get(name, ()))
+        for name, part in _PARTS.items()
+    }
+    transitions = given.batch.transitions
+    all_moved = counts[TRANSITIONS] == len(transitions)
     return Written(
         fenced=False,
         steps=counts[STEPS],
         waits=counts[WAITS],
         # Where some were not moved, what stands there tells which, in this very transaction.
-        transitions={to.workflow_id: to.status for to in batch.transitions if all_moved},
+        moved=[to.workflow_id for to in transitions if all_moved],
     )
 
 
-def _one_by_one(session: Session, worker_id: str, part: str, given: Sequence[Row]) -> int:
-    each = _executions(session, part, given)
-    for one in each:
-        one["me"] = worker_id
-    return session.count(_PARTS[part].build, each)
-
-
-def _executions(session: Session, part: str, given: Sequence[Row]) -> Sequence[dict[str, Any]]:
-    return session.dialect.each(_PARTS[part].name, _PARTS[part].fields, given)
-
-
-def _fused(
-    session: Session, worker_id: str, given: Mapping[str, Sequence[Row]]
-) -> Sequence[Sequence[Any]]:
+def _fused(session: Session, given: Prepared) -> Written:
     """All in one statement, which first supposes that nobody has recorded these steps.
 
     To leave out what is there costs time and log for each step (ON CONFLICT inserts
     it provisionally first), and hardly ever anything is. A duplicate fails the whole
     statement; then it is asked again.
     """
-    parameters: dict[str, Any] = {"me": worker_id}
-    for part, some in given.items():
-        for all_at_once in _executions(session, part, some):
-            parameters |= all_at_once
-    if STEPS in given:
+    parameters: dict[str, Any] = {"me": given.worker_id}
+    for each in itertools.chain.from_iterable(given.executions.values()):
+        parameters |= each
+    if STEPS in given.executions:
         with suppress(IntegrityError):
-            return session.rows(commit, parameters, FRESH, *given)
-    return session.rows(commit, parameters, *given)
+            return _sorted_out(session.rows(commit, parameters, FRESH, *given.executions))
+    return _sorted_out(session.rows(commit, parameters, *given.executions))
 
 
 def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
-    counts = {FENCE: 0, STEPS: 0, WAITS: 0}
-    transitions: dict[str, str] = {}
-    for part, count, key, status in found:
-        if part == TRANSITIONS:
-            transitions[key] = status
-        else:
-            counts[part] = count
-    return Written(counts[FENCE] == 0, counts[STEPS], counts[WAITS], transitions)
-
-
-def _given(batch: Batch) -> Mapping[str, Sequence[Row]]:
-    """What there is to write, by part."""
-    given: dict[str, Sequence[Row]] = {
-        STEPS: [_step(step) for step in _firsts(batch.steps)],
-        WAITS: [_wait(wait) for wait in _firsts(batch.waits)],
-        TRANSITIONS: [_transition(each) for each in batch.transitions],
-    }
-    return {part: some for part, some in given.items() if some}
+    counts = {part: count for part, count, _ in found}
+    moved = next((ids for part, _, ids in found if part == TRANSITIONS), None)
+    return Written(
+        fenced=counts[FENCE] == 0,
+        steps=counts.get(STEPS, 0),
+        waits=counts.get(WAITS, 0),
+        moved=moved or (),
+    )
 
 
 def _firsts(given: Sequence[R]) -> Sequence[R]:
@@ -238,21 +247,17 @@ def _at(
 def _transition_answers(
     session: Session, asked: Sequence[Transition], written: Written
 ) -> list[TransitionAnswer]:
-    missing = [each.workflow_id for each in asked if each.workflow_id not in written.transitions]
-    standing: dict[str, tuple[object, ...]] = {}
-    if missing:
-        listed = {"ids": session.dialect.listed(missing)}
-        found = session.rows(workflows.standing, listed)
-        standing = {row[0]: tuple(row[1:]) for row in found}
-    return [_transition_answer(each, written, standing) for each in asked]
-
-
-def _transition_answer(
-    each: Transition, written: Written, standing: dict[str, tuple[object, ...]]
-) -> TransitionAnswer:
-    done = written.transitions.get(each.workflow_id)
-    if done is not None:
-        return Status(done)
-    # An earlier try: no owner any more, my epoch, and what I asked for.
-    mine = standing.get(each.workflow_id) == (None, each.epoch, str(each.status))
-    return each.status if mine else NOT_YOURS
+    if len(written.moved) == len(asked):
+        return [each.status for each in asked]
+    moved = {*written.moved}
+    missing = [each.workflow_id for each in asked if each.workflow_id not in moved]
+    found = session.rows(workflows.standing, {"ids": session.dialect.listed(missing)})
+    standing = {row[0]: tuple(row[1:]) for row in found}
+    return [
+        # An earlier try: no owner any more, my epoch, and what I asked for.
+        each.status
+        if each.workflow_id in moved
+        or standing.get(each.workflow_id) == (None, each.epoch, str(each.status))
+        else NOT_YOURS
+        for each in asked
+    ]

@@ -1,7 +1,8 @@
 """SQLite, as the shared layer sees it."""
 
+import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +28,14 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import Dialect as Compiler
 
 from perdure.errors import BackendRefused
-from perdure_backends.sql.dialect import Ddl, Dialect, Fields
+from perdure_backends.sql.dialect import Ddl, Dialect, Field, Fields
 from perdure_backends.sql.errors import Fault
 from perdure_backends.sql.expression import Row, bind, constant
+from perdure_backends.sql.tables import MOMENT
 
 # Milliseconds are all it has; the zeros make its times as long as ours.
 _FORMAT = "'%Y-%m-%dT%H:%M:%f000Z'"
+_WIDTH = len("2000-01-01T00:00:00.000000Z")
 _LARGEST = 2**63
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _AWAY = frozenset(
@@ -91,7 +94,23 @@ def _row(name: str, fields: Fields) -> Row:
 
 def _each(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
     names = [f"{name}_{field.name}" for field in fields]
-    return [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+    columns = [
+        _column(field, column)
+        for field, column in zip(fields, zip(*rows, strict=True), strict=bool(rows))
+    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _column(field: Field, values: Sequence[Any]) -> Iterable[object]:
+    """All values of a column; what is usual is told by a look at all of them at once."""
+    if values.count(values[0]) == len(values):
+        return itertools.repeat(_plain(values[0]), len(values))
+    if field.type is MOMENT:
+        # A time without a fraction is shorter here, and one of another zone longer.
+        texts = orjson.dumps(values, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
+        if len(texts) == len(values) and {*map(len, texts)} == {_WIDTH}:
+            return texts
+    return map(_plain, values)
 
 
 def _listed(values: Sequence[str]) -> str:
