@@ -19,7 +19,7 @@ from .wakeups import News, Wakeups
 
 log = logging.getLogger("perdure")
 
-QUIET = 0.025
+QUIET = 0.01
 """Seconds between two rings."""
 DEAF_AFTER = 5.0
 """Seconds in which one's own first ring should be heard."""

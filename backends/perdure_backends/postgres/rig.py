@@ -39,7 +39,7 @@ _LAST = f"WITH recorded AS ({_RECORD}) {_FINISH}"
 _FILL = """
 INSERT INTO workflows
     (workflow_id, name, status, input, output, epoch, created_at, started_at, completed_at)
-SELECT 'ended-' || lpad(n::text, 12, '0'), 'perdure.bench.ended', 'success', %(text)s, %(text)s, 1,
+SELECT '00000000-0000-7000-8000-' || lpad(n::text, 12, '0'), 'perdure.bench.ended', 'success', %(text)s, %(text)s, 1,
        now() - interval '1 day', now() - interval '1 day', now() - interval '1 day'
 FROM generate_series(1, %(number)s) AS n
 """

@@ -31,7 +31,7 @@ _FILL = f"""
 INSERT INTO workflows
     (workflow_id, name, status, input, output, epoch, created_at, started_at, completed_at)
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :number)
-SELECT printf('ended-%012d', n), 'perdure.bench.ended', 'success', :text, :text, 1,
+SELECT printf('00000000-0000-7000-8000-%012d', n), 'perdure.bench.ended', 'success', :text, :text, 1,
        {_NOW}, {_NOW}, {_NOW} FROM number
 """  # noqa: S608 (our own words)
 

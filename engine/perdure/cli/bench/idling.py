@@ -7,7 +7,7 @@ from perdure.errors import ConfigurationError
 from .figures import Figures
 from .run import Run
 
-_SETTLING = 5.0
+_SETTLING = 12.0
 """Seconds in which a worker finds out that there is nothing to do."""
 _STATISTICS = 1.5
 """Seconds after which PostgreSQL tells what it has counted."""
