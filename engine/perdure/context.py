@@ -6,23 +6,30 @@ from datetime import datetime
 
 import attrs
 
-from .attempt import Branch
+from .attempt import Branch, Slot
 from .errors import NotInWorkflow, UsageError
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(eq=False)
 class CurrentStep:
     """The step whose body is running."""
 
-    idempotency_key: str
-    """The same at every try of this step, for the outside world to recognise."""
-    attempt: int
-    """1 at the first try; grows within one worker's run of the step."""
-    workflow_id: str
+    _slot: Slot = attrs.field(repr=False)
     name: str
+    attempt: int = 1
+    """1 at the first try; grows within one worker's run of the step."""
     deadline: datetime | None = None
     """When this try's timeout strikes; a sync step cannot be stopped, but can look."""
-    _starts: int = 0
+    _starts: int = attrs.field(default=0, init=False, repr=False)
+
+    @property
+    def workflow_id(self) -> str:
+        return self._slot.attempt.id
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same at every try of this step, for the outside world to recognise."""
+        return self._slot.key
 
     def next_start(self) -> str:
         """The id of the next workflow started in this body, the same at every try."""

@@ -7,22 +7,24 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from . import clock
-from .attempt import Slot
-from .context import CurrentStep
+from .attempt import Attempt, Slot
+from .context import STEP, CurrentStep
 from .definition import StepDefinition
 from .errors import SerializationError
 from .failure import Failure
 from .history import outcome
 from .model import StepRecord
 from .retry import Retry
-from .script import Body, Pause, Script, settle
+from .script import Waits, settle
 
 log = logging.getLogger("perdure")
 
 KIND = "step"
 
 
-def execute(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> Script[Any]:
+async def execute(
+    slot: Slot, definition: StepDefinition, run: Callable[[], Any], waits: Waits
+) -> Any:
     """Return what the step at `slot` returned, now or when it was first run.
 
     Values and errors have on the first run the form they will have on replay.
@@ -30,35 +32,43 @@ def execute(slot: Slot, definition: StepDefinition, run: Callable[[], Any]) -> S
     record = slot.recorded(name=definition.name, kind=KIND)
     if record is not None:
         return outcome(record, definition.result)
-    yield from settle(slot.attempt)
-    started = slot.attempt.host.now()
+    attempt = slot.attempt
+    if not (attempt.settled() and attempt.may_begin()):
+        await settle(attempt, waits)
+    started = attempt.host.now()
     number = 0
     while True:
         number += 1
         step = _current(slot, definition, number)
         try:
-            value = yield Body(run, definition.is_async, definition.timeout, step)
-        except Exception as error:  # noqa: BLE001 (a step may fail in any way)
+            token = STEP.set(step)
+            attempt.bodies.add(step)
+            try:
+                value = await waits.body(attempt, definition, run)
+            finally:
+                attempt.bodies.discard(step)
+                STEP.reset(token)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (a step may fail in any way)
             final = _final(definition.retries, error, number)
             if final is not None:
                 return _failed(slot, step, started, final)
-            yield from _back_off(slot, definition.retries, step, error)
-        except (SystemExit, KeyboardInterrupt) as error:
-            return _failed(slot, step, started, error)
+            await _back_off(attempt, definition.retries, step, error, waits)
         else:
             return _returned(slot, definition, step, started, value)
 
 
-def _back_off(slot: Slot, retries: Retry, step: CurrentStep, error: Exception) -> Script[None]:
+async def _back_off(
+    attempt: Attempt, retries: Retry, step: CurrentStep, error: BaseException, waits: Waits
+) -> None:
     """Wait for the next try."""
-    pause = retries.pause(step.attempt, random.random())  # noqa: S311 (only jitter)
-    _tell(step, error, pause.total_seconds())
-    slot.attempt.may_begin()  # a drain does not wait for the next try
-    yield Pause(pause.total_seconds())
-    yield from settle(slot.attempt)
+    pause = retries.pause(step.attempt, random.random()).total_seconds()  # noqa: S311 (only jitter)
+    _tell(step, error, pause)
+    attempt.may_begin()  # a drain does not wait for the next try
+    await waits.pause(attempt, pause)
+    await settle(attempt, waits)
 
 
-def _final(retries: Retry, error: Exception, number: int) -> Exception | None:
+def _final(retries: Retry, error: BaseException, number: int) -> BaseException | None:
     """The error that the step ends with; None if there is another try."""
     try:
         return None if retries.wants(error, number) else error
@@ -68,13 +78,7 @@ def _final(retries: Retry, error: Exception, number: int) -> Exception | None:
 
 def _current(slot: Slot, definition: StepDefinition, number: int) -> CurrentStep:
     timeout = definition.timeout
-    return CurrentStep(
-        idempotency_key=slot.key,
-        attempt=number,
-        workflow_id=slot.attempt.id,
-        name=definition.name,
-        deadline=clock.now() + timeout if timeout else None,
-    )
+    return CurrentStep(slot, definition.name, number, clock.now() + timeout if timeout else None)
 
 
 def _returned(
@@ -99,7 +103,7 @@ def _failed(slot: Slot, step: CurrentStep, started: datetime, error: BaseExcepti
 
 def note(slot: Slot, name: str, output: str | None, started: datetime) -> None:
     """Record that a verb (`sleep`, `now`) has happened at `slot`."""
-    step = CurrentStep(idempotency_key=slot.key, attempt=1, workflow_id=slot.attempt.id, name=name)
+    step = CurrentStep(slot, name)
     slot.attempt.record(_row(slot, step, name, started, output=output))
 
 
@@ -129,7 +133,7 @@ def _row(
     )
 
 
-def _tell(step: CurrentStep, error: Exception, seconds: float) -> None:
+def _tell(step: CurrentStep, error: BaseException, seconds: float) -> None:
     log.info(
         "%s: try %d of step %s failed (%s); the next one in %.1f s",
         step.workflow_id,

@@ -33,11 +33,16 @@ class Executor:
     on_room: Callable[[bool], None]
     """Told when workflows are through, and whether a suspect was among them."""
     journal: Journal = attrs.field(init=False)
+    holds_lease: Callable[[], bool] = attrs.field(init=False)
+    now: Callable[[], datetime] = attrs.field(init=False)
     draining: bool = attrs.field(default=False, init=False)
     _running: dict[str, Attempt] = attrs.field(factory=dict[str, Attempt], init=False)
     _sync: int = attrs.field(default=0, init=False)
     _suspect: Attempt | None = attrs.field(default=None, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.holds_lease, self.now = self.lease.held, self.lease.now
 
     # -------------------------------------------- the host of its workflows
 
@@ -48,12 +53,6 @@ class Executor:
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         return self.events.loop
-
-    def holds_lease(self) -> bool:
-        return self.lease.held()
-
-    def now(self) -> datetime:
-        return self.lease.now()
 
     def ended(self, attempt: Attempt) -> None:
         self.forget([attempt])

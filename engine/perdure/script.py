@@ -1,22 +1,22 @@
-"""One colour of code for sync and async: a script says what to wait for, a driver waits.
+"""One colour of code for sync and async: scripts, which are coroutines, and their waits.
 
-A script is a generator. It yields what it needs (`Settle`, `Pause`, `Body`), is sent
-the answer or thrown the error, and returns its result. `drive` plays it in a sync
-workflow, by blocking; `adrive` in an async one, by awaiting. Everything that decides
-(numbering, replay, retries, recording) is in scripts and so written once.
+A script awaits nothing but what its `Waits` offer. Those of an async workflow
+suspend; those of a sync one block, and are over when they are awaited, so that
+`drive` gets such a script to its end in one go. Everything that decides (numbering,
+replay, retries, recording) is in scripts and so written once.
 """
 
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from datetime import timedelta
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from . import threads
 from .attempt import Attempt
-from .context import STEP, CurrentStep
+from .context import current_step
+from .definition import StepDefinition
 from .errors import StepTimeout
 
 R = TypeVar("R")
@@ -25,146 +25,140 @@ LEASE_POLL = 0.02
 """How often, in seconds, a body that may not begin yet asks again for the lease."""
 
 
-class Effect(Protocol):
-    """What a script asks for."""
+class Waits(Protocol):
+    """What a script may await."""
 
-    def perform(self, attempt: Attempt) -> Any:
-        """Its answer, for who may block."""
+    def durable(self, attempt: Attempt) -> Awaitable[None]:
+        """Until all records of the workflow so far are durable."""
+        ...
 
-    def awaited(self, attempt: Attempt) -> Awaitable[Any]:
-        """Its answer, on the worker's event loop."""
+    def pause(self, attempt: Attempt, seconds: float) -> Awaitable[None]:
+        """So many seconds."""
+        ...
+
+    def body(
+        self, attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]
+    ) -> Awaitable[Any]:
+        """Run one try of a step's body; what it returns."""
         ...
 
 
-class Settle:
-    """Wait until all records of the workflow so far are durable."""
+class Blocking:
+    """In the thread of a sync workflow, or of one of its steps."""
 
-    def perform(self, attempt: Attempt) -> None:
+    def durable(self, attempt: Attempt) -> "Over[None]":
         if attempt.newest is not None:
             attempt.newest.wait()
+        return Over(None)
 
-    def awaited(self, attempt: Attempt) -> Awaitable[None]:
-        return _at_once() if attempt.newest is None else attempt.newest.arrival(attempt.host.loop)
+    def pause(self, attempt: Attempt, seconds: float) -> "Over[None]":
+        attempt.pause(seconds)
+        return Over(None)
+
+    def body(
+        self, attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]
+    ) -> "Over[Any]":
+        if definition.is_async:
+            work = _caught(_timed(definition, run))
+            loop = attempt.host.loop
+            return Over(asyncio.run_coroutine_threadsafe(work, loop).result().get())
+        return Over(run() if definition.timeout is None else _watched(definition, run))
 
 
-@attrs.frozen
-class Pause:
-    """Wait so many seconds."""
+class Awaiting:
+    """On the worker's event loop, for an async workflow."""
 
-    seconds: float
+    def durable(self, attempt: Attempt) -> Awaitable[None]:
+        newest = attempt.newest
+        return Over(None) if newest is None else newest.arrival(attempt.host.loop)
 
-    def perform(self, attempt: Attempt) -> None:
-        attempt.pause(self.seconds)
-
-    def awaited(self, attempt: Attempt) -> Awaitable[None]:
+    def pause(self, attempt: Attempt, seconds: float) -> Awaitable[None]:
         del attempt
-        return asyncio.sleep(self.seconds)
+        return asyncio.sleep(seconds)
+
+    def body(
+        self, attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]
+    ) -> Awaitable[Any]:
+        if not definition.is_async:
+            return _pooled(attempt, definition, run)
+        awaitable: Awaitable[Any] = run() if definition.timeout is None else _timed(definition, run)
+        return awaitable
 
 
-@attrs.define(eq=False)
-class Body:
-    """Run one try of a step's body and answer what it returns."""
-
-    run: Callable[[], Any]
-    is_async: bool
-    timeout: timedelta | None
-    step: CurrentStep
-
-    def perform(self, attempt: Attempt) -> Any:
-        if self.is_async:
-            work = _caught(self._awaited(attempt))
-            return asyncio.run_coroutine_threadsafe(work, attempt.host.loop).result().get()
-        return self._here(attempt) if self.timeout is None else self._timed(attempt)
-
-    def awaited(self, attempt: Attempt) -> Awaitable[Any]:
-        return self._awaited(attempt) if self.is_async else self._pooled(attempt)
-
-    def _here(self, attempt: Attempt) -> Any:
-        with _Running(attempt, self.step):
-            return self.run()
-
-    def _timed(self, attempt: Attempt) -> Any:
-        context = contextvars.copy_context()
-        work = threads.call(lambda: context.run(self._here, attempt), name=f"step-{self.step.name}")
-        try:
-            return work.result(self.timeout.total_seconds() if self.timeout else None)
-        except TimeoutError as error:
-            if work.done():
-                raise
-            raise self._too_long() from error
-
-    async def _awaited(self, attempt: Attempt) -> Any:
-        with _Running(attempt, self.step):
-            if self.timeout is None:
-                return await self.run()
-            limit = asyncio.timeout(self.timeout.total_seconds())
-            try:
-                async with limit:
-                    return await self.run()
-            except TimeoutError as error:
-                if limit.expired():
-                    raise self._too_long() from error
-                raise
-
-    async def _pooled(self, attempt: Attempt) -> Any:
-        context = contextvars.copy_context()
-        run = self._timed if self.timeout else self._here
-        work = attempt.host.pool.submit(lambda: _Outcome.of(lambda: context.run(run, attempt)))
-        return (await asyncio.wrap_future(work)).get()
-
-    def _too_long(self) -> StepTimeout:
-        return StepTimeout(
-            f"try {self.step.attempt} of step {self.step.name} of {self.step.workflow_id} "
-            f"took longer than {self.timeout}"
-        )
+BLOCKING, AWAITING = Blocking(), Awaiting()
 
 
-_SETTLE = Settle()
-Script: TypeAlias = Generator[Effect, Any, R]
+class Over(Generic[R]):
+    """A wait that is over; awaiting it suspends nothing."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: R) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[None, None, R]:
+        return self._value
+        yield  # what makes it a generator
 
 
-def settle(attempt: Attempt) -> Script[None]:
+def drive(script: Coroutine[Any, Any, R]) -> R:
+    """Play a script whose waits block."""
+    try:
+        script.send(None)
+    except StopIteration as end:
+        result: R = end.value
+        return result
+    raise AssertionError("a script with blocking waits was suspended")
+
+
+async def settle(attempt: Attempt, waits: Waits) -> None:
     """Wait until the next body may begin: records durable, lease held, nothing ended."""
     if not attempt.settled():
-        yield _SETTLE
+        await waits.durable(attempt)
     while not attempt.may_begin():
-        yield Pause(LEASE_POLL)
+        await waits.pause(attempt, LEASE_POLL)
 
 
-def drive(attempt: Attempt, script: Script[R]) -> R:
-    """Play a script in the thread of a sync workflow or of one of its steps."""
+# ------------------------------------------------- bodies on the other side
+
+
+async def _timed(definition: StepDefinition, run: Callable[[], Any]) -> Any:
+    if definition.timeout is None:
+        return await run()
+    limit = asyncio.timeout(definition.timeout.total_seconds())
     try:
-        effect = next(script)
-        while True:
-            try:
-                answer = effect.perform(attempt)
-            except BaseException as error:  # noqa: BLE001 (the script decides)
-                effect = script.throw(error)
-            else:
-                effect = script.send(answer)
-    except StopIteration as end:
-        result: R = end.value
-        return result
+        async with limit:
+            return await run()
+    except TimeoutError as error:
+        if limit.expired():
+            raise _too_long(definition) from error
+        raise
 
 
-async def adrive(attempt: Attempt, script: Script[R]) -> R:
-    """Play a script on the event loop."""
+def _watched(definition: StepDefinition, run: Callable[[], Any]) -> Any:
+    context = contextvars.copy_context()
+    work = threads.call(lambda: context.run(run), name=f"step-{definition.name}")
     try:
-        effect = next(script)
-        while True:
-            try:
-                answer = await effect.awaited(attempt)
-            except BaseException as error:  # noqa: BLE001 (the script decides)
-                effect = script.throw(error)
-            else:
-                effect = script.send(answer)
-    except StopIteration as end:
-        result: R = end.value
-        return result
+        return work.result(definition.timeout.total_seconds() if definition.timeout else None)
+    except TimeoutError as error:
+        if work.done():
+            raise
+        raise _too_long(definition) from error
 
 
-async def _at_once() -> None:
-    """There is nothing to wait for."""
+async def _pooled(attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]) -> Any:
+    context = contextvars.copy_context()
+    body = run if definition.timeout is None else lambda: _watched(definition, run)
+    work = attempt.host.pool.submit(lambda: _Outcome.of(lambda: context.run(body)))
+    return (await asyncio.wrap_future(work)).get()
+
+
+def _too_long(definition: StepDefinition) -> StepTimeout:
+    step = current_step()
+    return StepTimeout(
+        f"try {step.attempt} of step {step.name} of {step.workflow_id} "
+        f"took longer than {definition.timeout}"
+    )
 
 
 @attrs.frozen
@@ -196,20 +190,3 @@ async def _caught(work: Coroutine[Any, Any, Any]) -> _Outcome:
         return _Outcome(await work)
     except BaseException as error:  # noqa: BLE001 (it is raised on the other side)
         return _Outcome(error=error)
-
-
-class _Running:
-    """A body runs: it is the current step, and counted. A class, because each step enters it."""
-
-    __slots__ = ("_attempt", "_step", "_token")
-
-    def __init__(self, attempt: Attempt, step: CurrentStep) -> None:
-        self._attempt, self._step = attempt, step
-
-    def __enter__(self) -> None:
-        self._token = STEP.set(self._step)
-        self._attempt.bodies.add(self._step)
-
-    def __exit__(self, *_: object) -> None:
-        self._attempt.bodies.discard(self._step)
-        STEP.reset(self._token)

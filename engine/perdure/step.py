@@ -19,14 +19,13 @@ from typing import (
 import attrs
 
 from . import ids
-from .attempt import Branch
 from .context import current_branch
 from .definition import Async, Definition, StepDefinition
 from .errors import BlockingCall, NotInWorkflow, UsageError
 from .execution import execute
 from .future import Future
 from .retry import ONCE, Retry
-from .script import Script, adrive, drive
+from .script import AWAITING, BLOCKING, drive
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -68,7 +67,7 @@ class Step(Generic[P, R_co]):
         branch = current_branch()
         if branch is None:
             return self._call(*args, **kwargs)
-        run = self._bound(*args, **kwargs)
+        run = functools.partial(self._call, *args, **kwargs)
         if branch.attempt.definition.is_async:
             if not self.definition.is_async:
                 raise BlockingCall(
@@ -76,12 +75,12 @@ class Step(Generic[P, R_co]):
                     f"await {self.name}.acall(…)"
                 )
             # The coroutine is what an async step's R is.
-            return adrive(branch.attempt, self._script(branch, run))  # type: ignore[return-value]
+            return execute(branch.draw(), self.definition, run, AWAITING)  # type: ignore[return-value]
         if self.definition.is_async:
             raise UsageError(
                 f"step {self.name} is async and this workflow is not: {self.name}.submit(…).result()"
             )
-        result: R_co = drive(branch.attempt, self._script(branch, run))
+        result: R_co = drive(execute(branch.draw(), self.definition, run, BLOCKING))
         return result
 
     @overload
@@ -98,12 +97,12 @@ class Step(Generic[P, R_co]):
             UsageError: the workflow is sync.
         """
         branch = current_branch()
-        run = self._bound(*args, **kwargs)
+        run = functools.partial(self._call, *args, **kwargs)
         if branch is None:
             return _plain(run, is_async=self.definition.is_async)
         if not branch.attempt.definition.is_async:
             raise UsageError(f"acall is for async workflows; here it is {self.name}(…)")
-        return adrive(branch.attempt, self._script(branch, run))
+        return execute(branch.draw(), self.definition, run, AWAITING)
 
     @overload
     def submit(self: "Step[P, Async[T]]", *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
@@ -121,13 +120,14 @@ class Step(Generic[P, R_co]):
             raise NotInWorkflow(f"{self.name}.submit was called outside a workflow")
         if branch.attempt.definition.is_async:
             raise UsageError(f"in an async workflow: asyncio.create_task({self.name}.acall(…))")
-        attempt, script = (
-            branch.attempt,
-            self._script(branch, self._bound(*args, **kwargs)),
-        )
+        slot, run = branch.draw(), functools.partial(self._call, *args, **kwargs)
         context = contextvars.copy_context()
-        future: Future[Any] = Future(attempt, lambda: context.run(drive, attempt, script))
-        future.begin_in(attempt.host.pool)
+
+        def play() -> Any:
+            return drive(execute(slot, self.definition, run, BLOCKING))
+
+        future: Future[Any] = Future(branch.attempt, lambda: context.run(play))
+        future.begin_in(branch.attempt.host.pool)
         return future
 
     def options(
@@ -158,13 +158,6 @@ class Step(Generic[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
-
-    def _bound(self, *args: P.args, **kwargs: P.kwargs) -> Callable[[], Any]:
-        call = self._call
-        return functools.partial(call, *args, **kwargs)
-
-    def _script(self, branch: Branch, run: Callable[[], Any]) -> Script[Any]:
-        return execute(branch.draw(), self.definition, run)
 
 
 class StepDecorator(Protocol):

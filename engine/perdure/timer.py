@@ -9,7 +9,7 @@ from .context import workflow_branch
 from .errors import BlockingCall, UsageError
 from .execution import note
 from .model import Wait
-from .script import Pause, Script, adrive, drive
+from .script import AWAITING, BLOCKING, Waits, drive
 
 KIND = "sleep"
 LINGER = 1.0
@@ -24,7 +24,8 @@ def sleep(duration: timedelta, /) -> None:
         BlockingCall: the workflow is async: `await perdure.asleep(…)`.
     """
     branch = _branch("sleep", is_async=False)
-    drive(branch.attempt, _sleep(branch.draw(), branch.attempt.host.now() + duration))
+    until = branch.attempt.host.now() + duration
+    drive(_sleep(branch.draw(), until, BLOCKING))
 
 
 def asleep(duration: timedelta, /) -> Coroutine[Any, Any, None]:
@@ -34,7 +35,8 @@ def asleep(duration: timedelta, /) -> Coroutine[Any, Any, None]:
         NotInWorkflow: there is no workflow here.
     """
     branch = _branch("asleep", is_async=True)
-    return adrive(branch.attempt, _sleep(branch.draw(), branch.attempt.host.now() + duration))
+    until = branch.attempt.host.now() + duration
+    return _sleep(branch.draw(), until, AWAITING)
 
 
 def sleep_until(when: datetime, /) -> None:
@@ -45,7 +47,7 @@ def sleep_until(when: datetime, /) -> None:
         BlockingCall: the workflow is async: `await perdure.asleep_until(…)`.
     """
     branch = _branch("sleep_until", is_async=False)
-    drive(branch.attempt, _sleep(branch.draw(), _aware(when)))
+    drive(_sleep(branch.draw(), _aware(when), BLOCKING))
 
 
 def asleep_until(when: datetime, /) -> Coroutine[Any, Any, None]:
@@ -55,10 +57,10 @@ def asleep_until(when: datetime, /) -> Coroutine[Any, Any, None]:
         NotInWorkflow: there is no workflow here.
     """
     branch = _branch("asleep_until", is_async=True)
-    return adrive(branch.attempt, _sleep(branch.draw(), _aware(when)))
+    return _sleep(branch.draw(), _aware(when), AWAITING)
 
 
-def _sleep(slot: Slot, until: datetime) -> Script[None]:
+async def _sleep(slot: Slot, until: datetime, waits: Waits) -> None:
     attempt = slot.attempt
     if slot.recorded(name=KIND, kind=KIND) is not None:
         return
@@ -79,7 +81,7 @@ def _sleep(slot: Slot, until: datetime) -> Script[None]:
         attempt.may_begin()  # a drain does not wait for sleepers
         if left > LINGER:
             _rest(attempt, due)
-        yield Pause(left)
+        await waits.pause(attempt, left)
     note(slot, KIND, None, started)
 
 

@@ -12,7 +12,7 @@ from perdure.attempt import Abandoned, Attempt
 from perdure.backend import Backend, Pulse
 from perdure.errors import BackendUnavailable
 from perdure.lease import MARGIN, Lease
-from perdure.script import Pause, settle
+from perdure.script import BLOCKING, Blocking, Over, drive, settle
 
 from .support import until
 
@@ -185,16 +185,25 @@ def attempt(host: Host) -> Attempt:
     )
 
 
+class Regaining(Blocking):
+    """Waits that end with the lease held again."""
+
+    def __init__(self, host: Host, *, after: int) -> None:
+        self.host, self.after, self.pauses = host, after, 0
+
+    def pause(self, attempt: Attempt, seconds: float) -> Over[None]:
+        del attempt, seconds
+        self.pauses += 1
+        self.host.lease = self.pauses == self.after
+        return Over(None)
+
+
 def test_without_a_lease_the_next_body_waits_and_then_begins() -> None:
     host = Host()
     host.lease = False
-    script = settle(attempt(host))
-
-    for _ in range(3):
-        assert isinstance(next(script), Pause)
-    host.lease = True
-    with pytest.raises(StopIteration):
-        next(script)
+    waits = Regaining(host, after=3)
+    drive(settle(attempt(host), waits))
+    assert waits.pauses == 3
 
 
 def test_after_its_end_an_attempt_begins_nothing() -> None:
@@ -205,5 +214,5 @@ def test_after_its_end_an_attempt_begins_nothing() -> None:
 
     assert host.ends == 1
     with pytest.raises(Abandoned):
-        next(settle(ended))
+        drive(settle(ended, BLOCKING))
     assert not issubclass(Abandoned, Exception)
