@@ -113,7 +113,7 @@ class Branch:
         return f"{self.attempt.id}\0{self.path}\0{self.draws}"
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Slot:
     """The place of one step: an attempt, a branch, a number."""
 

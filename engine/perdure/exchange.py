@@ -136,7 +136,8 @@ class Lane:
     name: str
 
 
-@attrs.frozen(kw_only=True)
+# As `StepRecord`: not frozen, because each workflow makes one.
+@attrs.define(kw_only=True, unsafe_hash=True)
 class Claimed:
     """A workflow that is now the claimer's, under `epoch`."""
 
@@ -155,7 +156,7 @@ class Claimed:
         return cls(**told)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class Transition:
     """The owner lets go of a workflow.
 

@@ -70,7 +70,8 @@ class WorkflowRecord:
     completed_at: datetime | None
 
 
-@attrs.frozen(kw_only=True)
+# A value that nobody changes. A frozen class would take twice as long to make, for each step.
+@attrs.define(kw_only=True, unsafe_hash=True)
 class StepRecord:
     """One recorded step: what happened at (workflow, branch, number), for good.
 
