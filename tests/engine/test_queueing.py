@@ -161,9 +161,10 @@ def test_a_worker_serves_the_queues_of_its_workflows_and_the_default(sqlite_url:
         assert engine.start(orders, "a").result(timeout=WITHIN) == "a"
         assert engine.start(orders, "b", queue="default").result(timeout=WITHIN) == "b"
         other = engine.start(orders, "c", queue="elsewhere")
-        with serving(sqlite_url, orders, queues=["elsewhere"]) as second:
-            assert other.result(timeout=WITHIN) == "c"
-            assert second.start(greet, "ada").status() is perdure.Status.ENQUEUED
+    with serving(sqlite_url, orders, queues=["elsewhere"]) as second:
+        left = second.start(greet, "ada")
+        assert second.handle(other.id).result(timeout=WITHIN) == "c"
+        assert left.status() is perdure.Status.ENQUEUED
 
 
 def two_of_one_name() -> tuple[Registry, WorkflowDefinition]:
