@@ -99,7 +99,7 @@ class Reaped:
     workflows: Mapping[str, Status]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Submission:
     """A workflow to start. At most one of `delay` and `run_at` is set."""
 

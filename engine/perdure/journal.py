@@ -181,7 +181,7 @@ class Journal:
 
     def _write(self, items: Sequence[Item]) -> None:
         """Write one batch; halve it if the database refuses."""
-        items = [item for item in items if not _void(item)]
+        items = [item for item in items if item[0].spoilt is None or not _void(item)]
         if self._given_up.is_set():
             return self._lose(items)
         batch = _batch(items)
@@ -238,11 +238,10 @@ class Journal:
 
 
 def _batch(items: Sequence[Item]) -> Batch:
-    return Batch(
-        steps=[op for _, op in items if isinstance(op, StepRecord)],
-        waits=[op for _, op in items if isinstance(op, Wait)],
-        transitions=[op for _, op in items if isinstance(op, Transition)],
-    )
+    parts: dict[type, list[Any]] = {StepRecord: [], Wait: [], Transition: []}
+    for _, operation in items:
+        parts[type(operation)].append(operation)
+    return Batch(steps=parts[StepRecord], waits=parts[Wait], transitions=parts[Transition])
 
 
 def _ordered(records: Sequence[Item]) -> list[Item]:

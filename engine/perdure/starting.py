@@ -15,7 +15,7 @@ from .errors import InvalidArguments, UsageError
 from .workflow import Workflow
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Start:
     """A workflow to be started: checked, encoded, not yet written."""
 

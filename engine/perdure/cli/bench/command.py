@@ -1,9 +1,7 @@
 """The command: its options, which run follows which, and what it prints."""
 
-import shutil
 import tempfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -76,7 +74,9 @@ def bench(
         history=history,
         seconds=seconds,
     )
-    with _folder() as folder:
+    made = tempfile.TemporaryDirectory(prefix="perdure-bench-", ignore_cleanup_errors=True)
+    with made as name:
+        folder = Path(name)
         chosen = database(database_url, embedded_postgres=embedded_postgres, folder=folder)
         with chosen as url:
             backend = where(Engine(url))
@@ -109,12 +109,3 @@ def _runs(setting: Setting, url: str, folder: Path) -> list[Figures]:
             run = Run(setting=setting, url=url, folder=folder, show=bar.show)
             runs.append({name: round(value, 4) for name, value in measure(run).items()})
     return runs
-
-
-@contextmanager
-def _folder() -> Generator[Path, None, None]:
-    folder = Path(tempfile.mkdtemp(prefix="perdure-bench-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
