@@ -31,11 +31,14 @@ class Death:
     at: float
     owned: dict[str, int]
     taken: float | None = None
+    suspects: bool = False
+    """Each of what it owned had struck twice, and so was left to wait for a while."""
 
     def look(self, ledger: Ledger) -> bool:
         """Whether somebody has taken over."""
         if self.taken is None:
             found = ledger.workflows(self.owned)
+            self.suspects = all(found[owned].strikes >= 2 for owned in self.owned)
             if any(found[owned].epoch > epoch for owned, epoch in self.owned.items()):
                 self.taken = time.time()
         return self.taken is not None
@@ -107,5 +110,6 @@ def _check_takeovers(deaths: list[Death], fleet: Fleet) -> None:
     assert len(owners) >= KILLS / 2, "too few workers were killed at work"
     took = sorted((death.taken or 0) - death.at for death in owners)
     print(f"takeovers began after {[round(t, 2) for t in took]} s")  # noqa: T201
-    late = [death for death in owners if (death.taken or 0) > death.due(fleet.workers)]
+    clean = [death for death in owners if not death.suspects]
+    late = [death for death in clean if (death.taken or 0) > death.due(fleet.workers)]
     assert late == []
