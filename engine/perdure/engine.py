@@ -24,7 +24,7 @@ from .membership import Settings
 from .model import Attributes, Status, WorkflowRecord
 from .registry import Serving, advice
 from .scope import Scope
-from .starting import Start, of_call, prepare
+from .starting import Named, Start, of_call, prepare, queue_of, result_of, submission
 from .url import open_backend
 from .wakeups import News
 from .worker import Worker
@@ -377,20 +377,20 @@ class Engine(Scope):
             return self._opened
 
     def _start(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
-        for definition in dict.fromkeys(start.definition for start in starts):
-            if definition is not None:
-                self._serving.started(definition)
+        known = (start.definition for start in starts if isinstance(start, Call))
+        for definition in dict.fromkeys(known):
+            self._serving.started(definition)
         for start in starts:
-            if start.definition is None and not self._serving.knows(start.name):
-                client.check_known(start.name, start.options.queue or start.queue)
-        submissions = [start.submission(client.new_id) for start in starts]
+            if isinstance(start, Named) and not self._serving.knows(start.name):
+                client.check_known(start.name, queue_of(start))
+        submissions = [submission(start, client.new_id) for start in starts]
         created = client.start(submissions)
         for worker in self._workers:
-            for delay in {submission.due_in(clock.now()) for submission in submissions}:
+            for delay in {one.due_in(clock.now()) for one in submissions}:
                 worker.nudge(delay)
         return [
-            Handle(submission.id, submission.id in created, self, start.result)
-            for submission, start in zip(submissions, starts, strict=True)
+            Handle(one.id, one.id in created, self, result_of(start))
+            for one, start in zip(submissions, starts, strict=True)
         ]
 
     def _through(self, _: Sequence[Attempt]) -> None:

@@ -1,7 +1,7 @@
 """From what `start` is given to what is written."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import orjson
@@ -15,31 +15,48 @@ from .errors import InvalidArguments, UsageError
 from .workflow import Workflow
 
 
-@attrs.define(kw_only=True, eq=False)
-class Start:
-    """A workflow to be started: checked, encoded, not yet written."""
+@attrs.define(eq=False)
+class Named:
+    """A call of a workflow that this process knows by its name only."""
 
     name: str
-    queue: str
     input_json: str
-    options: StartOptions
-    result: Codec[Any]
-    definition: WorkflowDefinition | None
-    """None: this process knows the name only."""
+    start_options: StartOptions
 
-    def submission(self, new_id: Callable[[], str]) -> Submission:
-        """What the backend is asked to write."""
-        options = self.options
-        return Submission(
-            id=options.id or new_id(),
-            name=self.name,
-            input_json=self.input_json,
-            queue=options.queue or self.queue,
-            priority=options.priority or 0,
-            delay=options.delay,
-            run_at=options.run_at,
-            attributes=options.attributes or {},
-        )
+
+Start: TypeAlias = Call[Any] | Named
+"""A workflow to be started: checked, encoded, not yet written."""
+
+
+def name_of(start: Start) -> str:
+    """What its row is called."""
+    return start.name if isinstance(start, Named) else start.definition.name
+
+
+def queue_of(start: Start) -> str:
+    """Where it stands in line."""
+    usual = "default" if isinstance(start, Named) else start.definition.queue
+    return start.start_options.queue or usual
+
+
+def result_of(start: Start) -> Codec[Any]:
+    """The codec of what it returns."""
+    return codec_of(Any) if isinstance(start, Named) else start.definition.result
+
+
+def submission(start: Start, new_id: Callable[[], str]) -> Submission:
+    """What the backend is asked to write."""
+    options = start.start_options
+    return Submission(
+        id=options.id or new_id(),
+        name=name_of(start),
+        input_json=start.input_json,
+        queue=queue_of(start),
+        priority=options.priority or 0,
+        delay=options.delay,
+        run_at=options.run_at,
+        attributes=options.attributes or {},
+    )
 
 
 def prepare(target: object, args: Sequence[Any], options: Mapping[str, Any]) -> Start:
@@ -70,28 +87,14 @@ def prepare(target: object, args: Sequence[Any], options: Mapping[str, Any]) -> 
 
 def of_call(call: Call[Any]) -> Start:
     """What a `Call` asks for."""
-    definition = call.definition
-    return Start(
-        name=definition.name,
-        queue=definition.queue,
-        input_json=call.input_json,
-        options=_with_id(call.start_options),
-        result=definition.result,
-        definition=definition,
-    )
+    options = _with_id(call.start_options)
+    return call if options is call.start_options else attrs.evolve(call, start_options=options)
 
 
 def _by_name(name: str, args: Sequence[Any], options: StartOptions) -> Start:
     plain = codec_of(Any)
     parts = [orjson.Fragment(plain.dump(value)) for value in args]
-    return Start(
-        name=name,
-        queue="default",
-        input_json=orjson.dumps({"args": parts}).decode(),
-        options=_with_id(options),
-        result=plain,
-        definition=None,
-    )
+    return Named(name, orjson.dumps({"args": parts}).decode(), _with_id(options))
 
 
 def _with_id(options: StartOptions) -> StartOptions:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from perdure.backend import Submission
 from perdure.engine import Engine
-from perdure.starting import of_call
+from perdure.starting import submission
 
 from .figures import Figures
 from .run import Run
@@ -56,7 +56,5 @@ def _rows(run: Run, engine: Engine) -> Sequence[Submission]:
     call = run.call()
     return engine.ask(
         "bench",
-        lambda client: [
-            of_call(call).submission(client.new_id) for _ in range(run.setting.workflows)
-        ],
+        lambda client: [submission(call, client.new_id) for _ in range(run.setting.workflows)],
     )
