@@ -1,6 +1,6 @@
 """Array literals: PostgreSQL reads back what was written, whichever way it was written."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
@@ -16,10 +16,12 @@ ANYTHING = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 AWKWARD = st.text(st.sampled_from('ab"\\,{}N \n\r\t'), max_size=6)
 TEXTS = st.lists(st.one_of(st.none(), st.just("NULL"), AWKWARD, ANYTHING), max_size=8)
 NUMBERS = st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=8)
+ODD = timezone(timedelta(minutes=53, seconds=28))
+ZONES = st.one_of(st.just(UTC), st.sampled_from([timezone(timedelta(hours=2)), ODD]))
 MOMENTS = st.lists(
     st.one_of(
         st.none(),
-        st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 (the zone is the strategy's)
+        st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=ZONES),  # noqa: DTZ001 (the zone is the strategy's)
     ),
     max_size=8,
 )
@@ -61,6 +63,10 @@ def test_numbers_come_back_as_they_went_in(
     psql: psycopg.Connection[Any], values: list[int | None]
 ) -> None:
     assert _read(psql, literal(values, BigInteger()), "bigint") == values
+
+
+def test_a_number_too_large_for_json_is_the_databases_to_refuse() -> None:
+    assert literal([2**70, None], BigInteger()) == f"{{{2**70},NULL}}"
 
 
 @steady

@@ -12,7 +12,8 @@ from perdure_backends.sql.dialect import Field
 from perdure_backends.sql.tables import MOMENT
 from perdure_backends.sqlite.dialect import SQLITE
 
-ZONES = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=9.5))])
+ODD = timezone(timedelta(seconds=29))
+ZONES = st.one_of(st.just(UTC), st.sampled_from([timezone(timedelta(hours=2)), ODD]))
 WHOLE = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MOMENTS = st.lists(
     st.one_of(

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    DateTime,
     Select,
     Text,
     any_,
@@ -21,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 
 from .dialect import Fields
 from .expression import bind
+from .moments import utc_json
 
 _SPECIAL = re.compile(r'["\\]')
 _BETWEEN = "\0"
@@ -38,7 +40,9 @@ def _text(value: str | None) -> str:
 
 def literal(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
     """The values as the text of one array."""
-    return "{" + (_texts(values) if isinstance(kind, Text) else _others(values)) + "}"
+    if isinstance(kind, Text):
+        return "{" + _texts(values) + "}"
+    return "{" + (_moments(values) if isinstance(kind, DateTime) else _numbers(values)) + "}"
 
 
 def _texts(values: Sequence[str | None]) -> str:
@@ -61,9 +65,20 @@ def _joined(values: Sequence[Any]) -> str | None:
     return f'"{escaped.replace(_BETWEEN, _QUOTED)}"'
 
 
-def _others(values: Sequence[float | datetime | None]) -> str:
-    """Numbers and times: a JSON array's inside is that of an array literal, `null` and all."""
-    return orjson.dumps(values).decode()[1:-1]
+def _moments(values: Sequence[datetime | None]) -> str:
+    """The inside of a JSON array is that of an array literal, where all are in UTC."""
+    whole = utc_json(values)
+    if whole is not None:
+        return whole[1:-1]
+    return ",".join("NULL" if value is None else f'"{value.isoformat()}"' for value in values)
+
+
+def _numbers(values: Sequence[float | None]) -> str:
+    """The inside of a JSON array, where no number is larger than JSON's writer knows."""
+    try:
+        return orjson.dumps(values).decode()[1:-1]
+    except TypeError:
+        return ",".join("NULL" if value is None else repr(value) for value in values)
 
 
 def listed(values: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from perdure.errors import BackendRefused
 from perdure_backends.sql.dialect import Ddl, Dialect, Field, Fields
 from perdure_backends.sql.errors import Fault
 from perdure_backends.sql.expression import Row, bind, constant
+from perdure_backends.sql.moments import utc_json
 from perdure_backends.sql.tables import MOMENT
 
 # Milliseconds are all it has; the zeros make its times as long as ours.
@@ -105,9 +106,9 @@ def _column(field: Field, values: Sequence[Any]) -> Iterable[object]:
     """All values of a column; what is usual is told by a look at all of them at once."""
     if values.count(values[0]) == len(values):
         return itertools.repeat(_plain(values[0]), len(values))
-    if field.type is MOMENT:
-        # A time without a fraction is shorter here, and one of another zone longer.
-        texts = orjson.dumps(values, option=orjson.OPT_UTC_Z).decode()[2:-2].split('","')
+    if field.type is MOMENT and (whole := utc_json(values)) is not None:
+        # A time without a fraction is shorter here.
+        texts = whole[2:-2].split('","')
         if len(texts) == len(values) and {*map(len, texts)} == {_WIDTH}:
             return texts
     return map(_plain, values)
