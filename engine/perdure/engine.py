@@ -24,7 +24,7 @@ from .membership import Settings
 from .model import Attributes, Status, WorkflowRecord
 from .registry import Serving, advice
 from .scope import Scope
-from .starting import Named, Start, of_call, prepare, queue_of, result_of, submission
+from .starting import Named, Start, of_call, prepare, submission
 from .url import open_backend
 from .wakeups import News
 from .worker import Worker
@@ -380,16 +380,16 @@ class Engine(Scope):
         known = (start.definition for start in starts if isinstance(start, Call))
         for definition in dict.fromkeys(known):
             self._serving.started(definition)
-        for start in starts:
-            if isinstance(start, Named) and not self._serving.knows(start.name):
-                client.check_known(start.name, queue_of(start))
         submissions = [submission(start, client.new_id) for start in starts]
+        for start, one in zip(starts, submissions, strict=True):
+            if isinstance(start, Named) and not self._serving.knows(one.name):
+                client.check_known(one.name, one.queue)
         created = client.start(submissions)
         for worker in self._workers:
             for delay in {one.due_in(clock.now()) for one in submissions}:
                 worker.nudge(delay)
         return [
-            Handle(one.id, one.id in created, self, result_of(start))
+            Handle(one.id, one.id in created, self, start.definition.result)
             for one, start in zip(submissions, starts, strict=True)
         ]
 

@@ -15,11 +15,20 @@ from .errors import InvalidArguments, UsageError
 from .workflow import Workflow
 
 
-@attrs.define(eq=False)
-class Named:
-    """A call of a workflow that this process knows by its name only."""
+@attrs.frozen(kw_only=True)
+class Stranger:
+    """What is known of a workflow of which this process has only heard the name."""
 
     name: str
+    queue: str = "default"
+    result: Codec[Any] = attrs.field(factory=lambda: codec_of(Any))
+
+
+@attrs.define(eq=False)
+class Named:
+    """A `Call` of a stranger."""
+
+    definition: Stranger
     input_json: str
     start_options: StartOptions
 
@@ -28,30 +37,14 @@ Start: TypeAlias = Call[Any] | Named
 """A workflow to be started: checked, encoded, not yet written."""
 
 
-def name_of(start: Start) -> str:
-    """What its row is called."""
-    return start.name if isinstance(start, Named) else start.definition.name
-
-
-def queue_of(start: Start) -> str:
-    """Where it stands in line."""
-    usual = "default" if isinstance(start, Named) else start.definition.queue
-    return start.start_options.queue or usual
-
-
-def result_of(start: Start) -> Codec[Any]:
-    """The codec of what it returns."""
-    return codec_of(Any) if isinstance(start, Named) else start.definition.result
-
-
 def submission(start: Start, new_id: Callable[[], str]) -> Submission:
     """What the backend is asked to write."""
     options = start.start_options
     return Submission(
         id=options.id or new_id(),
-        name=name_of(start),
+        name=start.definition.name,
         input_json=start.input_json,
-        queue=queue_of(start),
+        queue=options.queue or start.definition.queue,
         priority=options.priority or 0,
         delay=options.delay,
         run_at=options.run_at,
@@ -92,9 +85,9 @@ def of_call(call: Call[Any]) -> Start:
 
 
 def _by_name(name: str, args: Sequence[Any], options: StartOptions) -> Start:
-    plain = codec_of(Any)
-    parts = [orjson.Fragment(plain.dump(value)) for value in args]
-    return Named(name, orjson.dumps({"args": parts}).decode(), _with_id(options))
+    stranger = Stranger(name=name)
+    parts = [orjson.Fragment(stranger.result.dump(value)) for value in args]
+    return Named(stranger, orjson.dumps({"args": parts}).decode(), _with_id(options))
 
 
 def _with_id(options: StartOptions) -> StartOptions:
