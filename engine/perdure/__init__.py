@@ -4,6 +4,15 @@ from asyncio import CancelledError as Cancelled
 
 from .call import Call
 from .chance import now, random, uuid4
+from .children import (
+    aresults,
+    astart_child,
+    astart_children,
+    first,
+    results,
+    start_child,
+    start_children,
+)
 from .context import CurrentStep, CurrentWorkflow, current_step, current_workflow
 from .definition import Async
 from .engine import Engine
@@ -28,19 +37,25 @@ from .errors import (
     UnknownWorkflow,
     UsageError,
     WaitTimeout,
+    WorkflowCancelled,
     WorkflowConflict,
     WorkflowFinished,
     WorkflowNotFound,
     WorkflowParked,
 )
+from .event import Event
 from .future import Future
 from .handle import Handle
 from .loop import NonDeterministic
 from .model import Attributes, Status, StepRecord, WorkflowRecord
+from .race import afirst
 from .resource import AsyncResource, Resource, resource
 from .retry import Retry
+from .saga import compensate, shield
 from .step import Step, step
+from .stream import Stream, StreamItem
 from .timer import asleep, asleep_until, sleep, sleep_until
+from .topic import Topic, areceive, receive
 from .worker import Worker
 from .workflow import NothingRecorded, Workflow, workflow
 
@@ -58,6 +73,7 @@ __all__ = [
     "CurrentWorkflow",
     "DefinitionError",
     "Engine",
+    "Event",
     "Future",
     "GiveUp",
     "Handle",
@@ -77,27 +93,43 @@ __all__ = [
     "Step",
     "StepRecord",
     "StepTimeout",
+    "Stream",
+    "StreamItem",
     "SubmissionError",
+    "Topic",
     "UnknownBackend",
     "UnknownWorkflow",
     "UsageError",
     "WaitTimeout",
     "Worker",
     "Workflow",
+    "WorkflowCancelled",
     "WorkflowConflict",
     "WorkflowFinished",
     "WorkflowNotFound",
     "WorkflowParked",
     "WorkflowRecord",
+    "afirst",
+    "areceive",
+    "aresults",
     "asleep",
     "asleep_until",
+    "astart_child",
+    "astart_children",
+    "compensate",
     "current_step",
     "current_workflow",
+    "first",
     "now",
     "random",
+    "receive",
     "resource",
+    "results",
+    "shield",
     "sleep",
     "sleep_until",
+    "start_child",
+    "start_children",
     "step",
     "uuid4",
     "workflow",

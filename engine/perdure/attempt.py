@@ -4,166 +4,87 @@ An `Attempt` is one run of one workflow under one epoch. It ends exactly once, w
 a `Transition` to write or, when the workflow is no longer this worker's, with
 nothing. From then on every call of its code is refused: what is still running of it
 is a ghost whose results are dropped.
-
-A `Branch` numbers the steps of one line of execution. The root is `''`; each
-asyncio task started in a workflow gets a branch of its own, named in creation order.
 """
 
 import asyncio
 import contextlib
+import logging
 import threading
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 
-from .backend import Transition
-from .definition import WorkflowDefinition
-from .errors import NonDeterminism
+from . import clock
+from .backend import Claimed, Transition
+from .cancellation import Cancellation
+from .definition import StepDefinition, WorkflowDefinition
 from .failure import Failure
-from .history import match
-from .model import History, Status, StepRecord, Wait
-from .threads import Pool
+from .host import Host
+from .inbox import Inbox
+from .model import History, Status, StepRecord
+from .streams import Item
+from .transit import Flush, Inscription, Record
+from .vigil import Vigil
+
+log = logging.getLogger("perdure")
+
+
+TURNS = 10
+"""Turns of the event loop in which nothing moves before a workflow leaves memory."""
 
 
 class Abandoned(asyncio.CancelledError):
     """Unwinds the code of an attempt that has ended; never caught by `except Exception`."""
 
 
-class Flush(Protocol):
-    """A group of records on its way to the database."""
-
-    @property
-    def done(self) -> bool: ...
-    def wait(self) -> None:
-        """Block until it is durable, or lost."""
-
-    def arrival(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
-        """The same, to await on that loop."""
-        ...
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-class Recorder(Protocol):
-    """Takes records on their way; the attempt's `newest` is the flush that carries them."""
-
-    def record(self, attempt: "Attempt", what: StepRecord | Wait) -> None: ...
-    def finish(self, attempt: "Attempt", transition: Transition) -> None: ...
-
-
-class Host(Protocol):
-    """What a worker offers to the workflows that it runs."""
-
-    @property
-    def recorder(self) -> Recorder: ...
-    @property
-    def pool(self) -> Pool:
-        """Threads for sync steps and workflows."""
-        ...
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop of async steps and workflows."""
-        ...
-
-    @property
-    def draining(self) -> bool:
-        """No body may begin any more; what is not in one goes back to the queue."""
-        ...
-
-    def holds_lease(self) -> bool:
-        """Whether, by this process's own clock, the worker is surely alive for others."""
-        ...
-
-    def now(self) -> datetime:
-        """The wall clock, corrected by what the database's clock says."""
-        ...
-
-    def ended(self, attempt: "Attempt") -> None:
-        """The attempt has ended without any transition to write."""
-
-    def rests(self, attempt: "Attempt") -> None:
-        """Nothing of the attempt runs but a long wait."""
-
-
-@attrs.define(eq=False)
-class Branch:
-    """One line of execution in an attempt, and its counters."""
-
-    attempt: "Attempt"
-    path: str = ""
-    seq: int = 0
-    children: int = 0
-    draws: int = 0
-
-    def draw(self) -> "Slot":
-        """The next step's place."""
-        self.seq += 1
-        return Slot(self.attempt, self.path, self.seq)
-
-    def fork(self) -> "Branch":
-        """The branch of the next concurrent line."""
-        self.children += 1
-        path = f"{self.path}.{self.children}" if self.path else str(self.children)
-        return Branch(self.attempt, path)
-
-    def draw_random(self) -> str:
-        """A seed that is the same on every replay, and different at each call."""
-        self.draws += 1
-        return f"{self.attempt.id}\0{self.path}\0{self.draws}"
-
-
-@attrs.define(eq=False)
-class Slot:
-    """The place of one step: an attempt, a branch, a number."""
-
-    attempt: "Attempt"
-    branch: str
-    seq: int
-
-    @property
-    def key(self) -> str:
-        """Names the step for the outside world; the same at every try and every replay."""
-        place = f"{self.branch}:{self.seq}" if self.branch else str(self.seq)
-        return f"{self.attempt.id}#{place}"
-
-    def recorded(self, *, name: str, kind: str) -> StepRecord | None:
-        """What is recorded here, if it is what the code asks for.
-
-        Raises:
-            Abandoned: it is something else; the workflow is parked.
-        """
-        record = self.attempt.steps.get((self.branch, self.seq))
-        if record is not None:
-            try:
-                match(record, name=name, kind=kind)
-            except NonDeterminism as error:
-                self.attempt.park(error)
-                raise Abandoned from error
-        return record
-
-    def due(self) -> datetime | None:
-        """When the wait here is over, if it was reached before."""
-        return self.attempt.dues.get((self.branch, self.seq))
+def _nothing() -> None:
+    """Nobody is there to be told."""
 
 
 @attrs.define(eq=False)
 class Attempt:
     """One run of one workflow under one epoch."""
 
-    id: str
-    epoch: int
-    created_at: datetime
+    claim: Claimed
     definition: WorkflowDefinition
-    host: Host
+    host: "Host[Attempt]"
     steps: Mapping[tuple[str, int], StepRecord]
     dues: Mapping[tuple[str, int], datetime]
+    id: str = attrs.field(init=False)
+    epoch: int = attrs.field(init=False)
+    seen: int = attrs.field(init=False)
+    """How far its wake-ups were counted when somebody looked for it last."""
+    latest: datetime = _LONG_AGO
+    """When the last of its steps was completed."""
     newest: Flush | None = None
     """The last flush that carries a record of this workflow; set by the recorder."""
     bodies: set[object] = attrs.field(factory=set[object])
     """The tries of steps that run now."""
-    beside: int = 0
-    """How many submitted steps have not ended."""
+    active: int = 1
+    """How many lines of execution do anything but wait durably, or for others that do."""
+    moves: int = 0
+    """Grows whenever a line of an async workflow begins, ends, waits, or goes on."""
+    vigils: set[Vigil] = attrs.field(factory=set[Vigil])
+    """The durable waits that it is in."""
+    cancellation: Cancellation = attrs.field(init=False)
+    undo: list[tuple[StepDefinition, Callable[[], Any]]] = attrs.field(
+        factory=list[tuple[StepDefinition, Callable[[], Any]]]
+    )
+    """The steps that undo it if it fails, the oldest first."""
+    strike: Callable[[], None] = attrs.field(default=_nothing)
+    """Tells the code of an async workflow, on its loop, that it is cancelled."""
+    children: set[str] = attrs.field(factory=set[str])
+    """The workflows that it has started: their ends wake it without a subscription."""
+    errand: "Future[None] | None" = None
+    """A request to cancel on its way to its children, which its end waits for."""
+    nudges: set[threading.Event] = attrs.field(factory=set[threading.Event])
+    """What sync code waits on that wants to hear of a request to cancel."""
     until: datetime | None = None
     """If it ended by being suspended: when it is due again."""
     task: "asyncio.Task[None] | None" = None
@@ -172,45 +93,45 @@ class Attempt:
     """The tasks that the workflow started and that have not ended."""
     home: int = 0
     """The thread in which the workflow's code runs."""
+    _items: int = 0
+    _inbox: Inbox | None = None
     ended: bool = False
     spoilt: Transition | None = None
     """The end that replaces all others, because the database refused a record."""
     _interrupt: threading.Event | None = None
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        self.id, self.epoch, self.seen = self.claim.id, self.claim.epoch, self.claim.wake
+        self.cancellation = Cancellation(self.claim.cancel_reason)
+
     @classmethod
     def of(
         cls,
-        *,
-        id: str,
-        epoch: int,
-        created_at: datetime,
+        claim: Claimed,
         definition: WorkflowDefinition,
-        host: Host,
+        host: "Host[Attempt]",
         history: History | None,
     ) -> "Attempt":
         """A new attempt with what is recorded so far."""
         steps = {(s.branch, s.seq): s for s in history.steps} if history else {}
         dues = {(w.branch, w.seq): w.due for w in history.waits} if history else {}
-        return cls(id, epoch, created_at, definition, host, steps, dues)
+        attempt = cls(claim, definition, host, steps, dues)
+        if steps:
+            attempt.latest = max(step.completed_at for step in steps.values())
+        return attempt
+
+    def now(self) -> datetime:
+        """The time, and never before that of a step: what is later tells by it."""
+        self.latest = max(self.latest, self.host.now())
+        return self.latest
 
     def settled(self) -> bool:
         """Whether all records of this workflow so far are durable."""
         return self.newest is None or self.newest.done
 
-    def count_beside(self, by: int) -> None:
-        """A submitted step comes (+1) or has ended (-1)."""
-        with self._lock:
-            self.beside += by
-
-    def alone(self) -> bool:
-        """Whether the code that asks is all that runs of this workflow."""
-        if self.definition.is_async:
-            return not self.tasks and asyncio.current_task() is self.task
-        return self.beside == 0
-
     def may_begin(self) -> bool:
-        """Whether a body may begin now; False means: not yet, the lease is in doubt.
+        """Whether a body may begin now; False means: not yet, or the workflow is cancelled.
 
         Raises:
             Abandoned: never again in this attempt.
@@ -219,13 +140,75 @@ class Attempt:
             self.release()
         if self.ended:
             raise Abandoned
-        return self.host.holds_lease()
+        return not self.cancellation.pending and self.host.holds_lease()
 
-    def record(self, what: StepRecord | Wait) -> None:
-        """Send a step's record, or a wait's due time, on its way."""
+    def record(self, what: Record) -> None:
+        """Send what the code has done on its way."""
         if self.ended:
             raise Abandoned
         self.host.recorder.record(self, what)
+
+    def write(self, item: Item, step: StepRecord | None) -> None:
+        """Send an item of a stream on its way, behind all that it has written before.
+
+        Its offset counts from the one that it has. `step` is written with it.
+        """
+        with self._lock:
+            item.offset += self._items
+            self._items += 1
+            self.record(item if step is None else Inscription(step, item))
+
+    @property
+    def inbox(self) -> Inbox:
+        """The messages that have come for it; few workflows have any."""
+        with self._lock:
+            if self._inbox is None:
+                self._inbox = Inbox()
+            return self._inbox
+
+    # ------------------------------------------------------------------ waits
+
+    def shift(self, by: int) -> None:
+        """A line of execution of a sync workflow begins (+1) or stops (-1) to do something."""
+        with self._lock:
+            self.active += by
+        self.rest()
+
+    def rest(self) -> None:
+        """Leave memory, if nothing runs but durable waits that need not stay in it.
+
+        Of an async workflow only its loop may call it. What has just been woken there
+        gets its turn first: from the end of a task to who waits for it, through groups
+        of futures, there are some turns.
+        """
+        if self.active or self.ended:
+            return
+        if self.tasks:
+            self._rest_after(TURNS, self.moves)
+        else:
+            self._rest()
+
+    def _rest_after(self, turns: int, moves: int) -> None:
+        """The same after so many turns of the loop in which no line has moved."""
+        if moves != self.moves:
+            return
+        if turns:
+            self.host.loop.call_soon(self._rest_after, turns - 1, moves)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        if self.active or self.ended or self.bodies:
+            return
+        with self._lock:
+            vigils = list(self.vigils)
+        if self.cancellation.pending:
+            self.strike()
+        elif vigils and not any(vigil.over for vigil in vigils):
+            now, linger, crowded = self.host.now(), self.host.linger, self.host.crowded()
+            stay = max(vigil.leaves_at(now, linger, crowded=crowded) for vigil in vigils)
+            if clock.monotonic() >= stay:
+                self._suspend(vigils)
 
     # ------------------------------------------------------------------- ends
 
@@ -235,19 +218,13 @@ class Attempt:
         *,
         output_json: str | None = None,
         failure: Failure | None = None,
-        until: datetime | None = None,
     ) -> None:
         """End with what is to be written; the first end counts."""
         if self._end():
-            self.until = until
-            self.host.recorder.finish(self, self._ending(status, output_json, failure, until))
+            self.host.recorder.finish(self, self._ending(status, output_json, failure))
 
     def _ending(
-        self,
-        status: Status,
-        output_json: str | None,
-        failure: Failure | None,
-        until: datetime | None,
+        self, status: Status, output_json: str | None = None, failure: Failure | None = None
     ) -> Transition:
         return Transition(
             workflow_id=self.id,
@@ -256,12 +233,14 @@ class Attempt:
             output_json=output_json,
             error_json=failure.dump() if failure else None,
             error_message=failure.message if failure else None,
-            run_at=until,
         )
 
     def fail(self, error: BaseException) -> None:
-        """End with an error."""
-        self.finish(Status.ERROR, failure=Failure.of(error))
+        """End with an error, or as cancelled if that is what unwound the code."""
+        if self.cancellation.struck and isinstance(error, asyncio.CancelledError):
+            self.finish(Status.CANCELLED)
+        else:
+            self.finish(Status.ERROR, failure=Failure.of(error))
 
     def park(self, error: BaseException) -> None:
         """End, set aside for a person."""
@@ -271,14 +250,18 @@ class Attempt:
         """End, back to the queue: another attempt goes on from the last record."""
         self.finish(Status.ENQUEUED)
 
-    def suspend(self, until: datetime) -> None:
-        """End, out of memory until then: another attempt goes on.
-
-        Raises:
-            Abandoned: always.
-        """
-        self.finish(Status.WAITING, until=until)
-        raise Abandoned
+    def _suspend(self, vigils: Sequence[Vigil]) -> None:
+        """End, out of memory: another attempt goes on when one of the waits is over."""
+        missing = [vigil.missing for vigil in vigils if not vigil.timer]
+        if self._end():
+            self.until = min((vigil.due for vigil in vigils if vigil.due), default=None)
+            ending = attrs.evolve(
+                self._ending(Status.WAITING),
+                run_at=self.until,
+                wake_at=self.seen + min(missing) if missing else None,
+                cancelling=self.cancellation.known,
+            )
+            self.host.recorder.finish(self, ending)
 
     def lose(self) -> None:
         """End without a word: the workflow is no longer this worker's."""
@@ -287,7 +270,7 @@ class Attempt:
 
     def spoil(self, error: BaseException) -> None:
         """End with an error, even if another end is on its way: it builds on a lost record."""
-        self.spoilt = self._ending(Status.ERROR, None, Failure.of(error), None)
+        self.spoilt = self._ending(Status.ERROR, None, Failure.of(error))
         self._end()
         self.host.recorder.finish(self, self.spoilt)
 
@@ -304,9 +287,15 @@ class Attempt:
         """Wake whatever of the workflow's code is waiting, so that it can unwind."""
         if self._interrupt is not None:
             self._interrupt.set()
-        if self.task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, so nothing waits
-                self.host.loop.call_soon_threadsafe(self.cancel_tasks)
+        if self.definition.is_async:
+            self._on_loop(self.cancel_tasks)
+        else:
+            self._end_vigils()
+
+    def unwound(self) -> None:
+        """The code of an async workflow has come to its end."""
+        self.task = None
+        self.strike = _nothing
 
     def cancel_tasks(self) -> None:
         """Cancel the root task, if it still runs, and whatever it started."""
@@ -325,3 +314,50 @@ class Attempt:
                 self._interrupt = threading.Event()
         if self.ended or self._interrupt.wait(seconds):
             raise Abandoned
+
+    def ask_to_cancel(self, reason: str) -> None:
+        """Somebody wants the workflow to end: its code hears of it, now if it waits."""
+        with self._lock:
+            first = self.cancellation.reason is None
+            self.cancellation.reason = reason if first else self.cancellation.reason
+        if first:
+            self.press()
+
+    def run_out(self) -> None:
+        """The time to clean up after a request to cancel is over."""
+        if self.ended:
+            return
+        late = TimeoutError("cleaning up after a request to cancel took too long")
+        log.error("%s: %s", self.id, late)
+        if self.undo:
+            self.park(late)
+        else:
+            self.finish(Status.CANCELLED)
+
+    def press(self) -> None:
+        """If a request to cancel is pending, see that the code hears of it."""
+        if self.ended or not self.cancellation.pending:
+            return
+        if self.definition.is_async:
+            self._on_loop(self.strike)
+        else:
+            self._end_vigils()
+
+    def look_around(self) -> None:
+        """As `rest`, from any thread."""
+        if self.definition.is_async:
+            self._on_loop(self.rest)
+        else:
+            self.rest()
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nothing waits
+            self.host.loop.call_soon_threadsafe(call)
+
+    def _end_vigils(self) -> None:
+        with self._lock:
+            vigils, nudges = list(self.vigils), list(self.nudges)
+        for vigil in vigils:
+            vigil.end()
+        for nudge in nudges:
+            nudge.set()

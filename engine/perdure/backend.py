@@ -35,17 +35,25 @@ Rules for every verb:
 
 States of a workflow and who may move it:
 
-    delayed ──wake──► enqueued ──claim──► running ──commit──► success | error
+    delayed ──wake──► enqueued ──claim──► running ──commit──► success | error | cancelled
                       ▲      ▲               │               | parked | enqueued
     waiting ──wake────┘      └reap, reconcile┘               | waiting
-    parked ──resume──► enqueued
+    parked ──resume──► enqueued;   delayed, enqueued, waiting, parked ──cancel──► cancelled
 
 A workflow leaves a live owner only through that owner's own `commit` (or its own
-`reconcile`); a dead one's only through `reap`.
+`reconcile`); a dead one's only through `reap`. Whatever others want of a running
+workflow is a request that its owner reads.
+
+No wake-up is lost. What happens for another workflow (a message to it, the end of
+its child, the end or an event of a workflow that it has subscribed to) is written
+together with a wake-up for it, in one transaction. `wake` applies wake-ups in a
+transaction of its own, later: it adds them to the workflow's count, and enqueues the
+workflow if it waits for that count. Who suspends a workflow says how far it had
+counted when it looked last, and is sent back if more has come since.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from .exchange import (
@@ -56,6 +64,7 @@ from .exchange import (
     Capabilities,
     Claimed,
     Committed,
+    Consumption,
     Existing,
     Lane,
     NotYours,
@@ -73,40 +82,66 @@ from .exchange import (
     TransitionAnswer,
     WorkerInfo,
 )
-from .model import History, Status, WorkflowRecord
+from .mail import (
+    SENT,
+    EventKey,
+    Mail,
+    Published,
+    Refused,
+    SendAnswer,
+    Sent,
+    Sight,
+    Subscription,
+    Watch,
+)
+from .model import History, Message, Status, WorkflowRecord
+from .streams import Item, Reading, Streams
 from .wakeups import News, Wakeups
 
 __all__ = [
     "NOT_YOURS",
     "RECORDED",
+    "SENT",
     "AlreadyRecorded",
     "Backend",
     "Batch",
     "Capabilities",
     "Claimed",
     "Committed",
+    "Consumption",
+    "EventKey",
     "Existing",
+    "Item",
     "Lane",
+    "Message",
     "News",
     "NotYours",
     "Peer",
+    "Published",
     "Pulse",
     "Query",
+    "Reading",
     "Reaped",
     "Recorded",
     "Recovery",
+    "Refused",
     "SchemaVersion",
+    "SendAnswer",
+    "Sent",
     "Service",
+    "Sight",
     "StepAnswer",
     "Submission",
+    "Subscription",
     "Transition",
     "TransitionAnswer",
     "Wakeups",
+    "Watch",
     "WorkerInfo",
 ]
 
 
-class Backend(ABC):
+class Backend(Mail, Streams, ABC):
     """A database that holds workflows, hands them out and keeps their checkpoints."""
 
     capabilities: Capabilities = Capabilities()
@@ -243,7 +278,9 @@ class Backend(ABC):
         else claims, unless the capability `ordered_claims` is missing. `suspects`
         takes those with two strikes or more, and only those; without it they are
         left alone. Workflows of other lanes cost nothing. A dead worker gets none. Two
-        claims never return the same (id, epoch). The first start of a workflow is kept.
+        claims never return the same (id, epoch). The first start of a workflow is kept;
+        at that first claim its deadline becomes now + `timeout`, if it has one and no
+        earlier deadline.
         Fewer than `limit` mean that no more were due, where nobody else claims and nothing
         fails.
 
@@ -260,14 +297,26 @@ class Backend(ABC):
         operation's epoch. The first record of a step wins for good. Steps and
         waits of a workflow may share the batch with its transition, of which a
         batch has one at most. Where it has a step or a wait twice under one epoch,
-        the first in its order is written, and both are `Recorded`.
+        the first in its order is written, and both are `Recorded`. A message is consumed
+        with the step that takes it, if this call writes that step.
+
+        A transition to `waiting` is never refused to an owner: the workflow goes back
+        to `enqueued`, due at once, if its count of wake-ups has reached `wake_at`, or if it is
+        asked to cancel and the transition does not know. The answer tells. Where
+        `run_at` is None, time never wakes it.
+
+        Items of streams are written in their workflow's name as steps are, and have no answer.
+
+        A workflow that ends (not one that is parked) leaves a wake-up for its parent,
+        if it has one, and one for each workflow that has subscribed to it. A step of kind
+        `event` leaves one for each subscriber, too.
 
         A repeat gives the same answers as the first time: a step that is there
         under the operation's epoch is `Recorded`, under another epoch
         `AlreadyRecorded`; a wait that is there under that epoch or an earlier one is
         `Recorded`, and its first due time stays; a transition that took effect
-        answers with its status as long as the workflow stands there. So it is for
-        a worker that has died since; `fenced` tells it.
+        answers with its status as long as the workflow stands there, or, suspended, is
+        back in the queue. So it is for a worker that has died since; `fenced` tells it.
 
         Raises:
             BackendRefused: the database will never take this batch; nothing of it
@@ -286,11 +335,38 @@ class Backend(ABC):
 
     @abstractmethod
     def wake(self, *, limit: int) -> int:
-        """Enqueue up to `limit` delayed or waiting workflows that are due; how many there were.
+        """Do what is due for workflows that nobody runs; the engine calls again while it was much.
 
-        The earliest due first, where nobody else wakes. They keep their `run_at`,
-        by which they stand in line.
+        Three transactions, each for up to `limit`. The first applies wake-ups: it adds
+        them to the counts of their workflows, whatever state these are in, and enqueues
+        those that wait for that count, due at once at the latest. Workflows that are
+        locked at the moment are passed over, never waited for; their wake-ups
+        stay. Those for a workflow that does not exist are dropped.
+
+        The second enqueues delayed or waiting workflows that are due, the earliest due
+        first, where nobody else wakes. They keep their `run_at`, by which they stand in
+        line.
+
+        The third cancels workflows whose deadline is over, that have not ended and are
+        not asked to cancel, as `cancel` does; the reason names the deadline.
+
+        Answers with the largest number of the three.
         """
+
+    @abstractmethod
+    def cancel(self, ids: Collection[str], *, reason: str) -> Mapping[str, Status]:
+        """Ask for the end of workflows; the status of each after it, unknown ids left out.
+
+        One that nobody runs and that never ran, or is parked, is `cancelled` at once, and
+        wakes its parent and subscribers as any end does. One that ran before is enqueued,
+        due at once, so that its code can clean up. One that runs stays with its owner, who
+        reads the request. One that has ended stays as it is. The first request counts:
+        its time and reason stay. May be a transaction for each.
+        """
+
+    @abstractmethod
+    def requests(self, worker_id: str) -> Mapping[str, str]:
+        """The workflows that this worker runs and that are asked to cancel, each with the reason."""
 
     @abstractmethod
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:

@@ -27,7 +27,7 @@ DEAF_AFTER = 5.0
 
 @attrs.define(eq=False)
 class Bell:
-    """One process's end of the wire; without wakeups of the database it does nothing."""
+    """One process's end of the wire; without wakeups of the database only this process hears."""
 
     wakeups: Wakeups | None
     proven: bool = attrs.field(default=False, init=False)
@@ -38,17 +38,16 @@ class Bell:
     _to_tell: set[News] = attrs.field(factory=set[News], init=False)
     _rung: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
     _ringing: bool = attrs.field(default=False, init=False)
+    _ringer: threading.Thread | None = attrs.field(default=None, init=False, repr=False)
     _listening: bool = attrs.field(default=False, init=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
     def on(self, *news: News, call: Callable[[], None]) -> None:
         """Call this at such news, in the listener's thread; the first one starts it."""
-        if self.wakeups is None:
-            return
         with self._rung:
             self._heard = [*self._heard, (frozenset({*news, News.CHANGED}), call)]
             first, self._listening = not self._listening, True
-        if first:
+        if first and self.wakeups is not None:
             threads.start(self._listen, name="listener")
 
     def off(self, call: Callable[[], None]) -> None:
@@ -59,26 +58,29 @@ class Bell:
     def ring(self, news: News) -> None:
         """Tell the others, soon."""
         if self.wakeups is None:
+            self._call(news)
             return
         with self._rung:
             self._to_tell.add(news)
             first, self._ringing = not self._ringing, True
             self._rung.notify()
-        if first:
-            threads.start(self._ring, name="bell")
+            if first:
+                self._ringer = threads.start(self._ring, name="bell")
 
     def close(self) -> None:
-        """Ring and hear no more."""
+        """Ring what is left, and hear no more."""
         self._stop.set()
         with self._rung:
             self._rung.notify()
+        if self._ringer is not None:
+            self._ringer.join(DEAF_AFTER)
         if self.wakeups is not None:
             self.wakeups.close()
 
     # -------------------------------------------------------------- ringing
 
     def _ring(self) -> None:
-        while (news := self._next()) is not None:
+        while news := self._next():
             try:
                 for each in news:
                     self._publish(each)
@@ -90,12 +92,13 @@ class Bell:
         if self.wakeups is not None:
             self.wakeups.publish(news)
 
-    def _next(self) -> set[News] | None:
+    def _next(self) -> set[News]:
+        """What is to be told now; nothing at the end."""
         with self._rung:
             while not self._to_tell and not self._stop.is_set():
                 self._rung.wait()
             news, self._to_tell = self._to_tell, set()
-        return None if self._stop.is_set() else news
+        return news
 
     # ------------------------------------------------------------ listening
 
@@ -129,6 +132,9 @@ class Bell:
 
     def _tell(self, news: News) -> None:
         self.proven = True
+        self._call(news)
+
+    def _call(self, news: News) -> None:
         for wanted, call in self._heard:
             if news in wanted:
                 call()

@@ -14,9 +14,14 @@ from .model import Attributes
 R_co = TypeVar("R_co", covariant=True)
 
 
-def _aware(_: object, __: object, when: datetime | None) -> None:
+def _aware(_: object, field: Any, when: datetime | None) -> None:
     if when is not None and when.tzinfo is None:
-        raise UsageError(f"run_at={when!r} has no time zone; Perdure's times are aware")
+        raise UsageError(f"{field.name}={when!r} has no time zone; Perdure's times are aware")
+
+
+def _positive(_: object, field: Any, duration: timedelta | None) -> None:
+    if duration is not None and duration <= timedelta(0):
+        raise UsageError(f"{field.name}={duration!r} is over before it begins")
 
 
 def _plain(_: object, __: object, attributes: Attributes) -> None:
@@ -31,7 +36,8 @@ class StartOptions:
     """How a workflow is started. Durations and times as the user gave them.
 
     `priority`: the lowest comes first. `delay` counts from the submission by the
-    database's clock, `run_at` is absolute; at most one of them is given.
+    database's clock, `run_at` is absolute; at most one of them is given. `timeout` counts
+    from the first time that a worker takes it, `deadline` is absolute; the earlier cancels it.
     """
 
     id: str | None = None
@@ -42,6 +48,8 @@ class StartOptions:
     attributes: Attributes | None = attrs.field(
         default=None, validator=attrs.validators.optional(_plain)
     )
+    timeout: timedelta | None = attrs.field(default=None, validator=_positive)
+    deadline: datetime | None = attrs.field(default=None, validator=_aware)
 
     def __attrs_post_init__(self) -> None:
         if self.delay is not None and self.run_at is not None:
@@ -92,6 +100,8 @@ class Call(Generic[R_co]):
         priority: int | None = None,
         delay: timedelta | None = None,
         run_at: datetime | None = None,
+        timeout: timedelta | None = None,
+        deadline: datetime | None = None,
         attributes: Attributes | None = None,
     ) -> Self:
         """The same call with these options; what is not given stays as it was.
@@ -105,6 +115,8 @@ class Call(Generic[R_co]):
             "priority": priority,
             "delay": delay,
             "run_at": run_at,
+            "timeout": timeout,
+            "deadline": deadline,
             "attributes": attributes,
         }
         changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}

@@ -8,6 +8,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -44,6 +45,8 @@ class Claimer:
     announce: Callable[[], None]
     """Tell the database what is served now, if that has changed."""
     bell: Bell
+    on_deadline: Callable[[datetime], None]
+    """Told when a workflow that begins here will have to end."""
     queues: Sequence[str] | None = None
     """The queues to serve; None: each workflow's own, and the default one."""
     _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
@@ -182,3 +185,5 @@ class Claimer:
             histories = {history.workflow_id: history for history in read}
         work = [(claim, known[claim.name]) for claim in claimed if claim.name in known]
         self.executor.begin(work, histories, suspect=suspect)
+        for deadline in {claim.deadline for claim in claimed if claim.deadline}:
+            self.on_deadline(deadline)

@@ -5,12 +5,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import attrs
 
 from . import ids
-from .backend import Backend, Existing, Query, Submission
-from .codec import canonical
+from .backend import Backend, Query, Submission
 from .errors import (
     SchemaError,
     UnknownWorkflow,
@@ -18,7 +18,10 @@ from .errors import (
     WorkflowFinished,
     WorkflowNotFound,
 )
-from .model import History, Status, WorkflowRecord
+from .mail import Refused, SendAnswer
+from .model import History, Message, Status, WorkflowRecord
+from .starting import same_work
+from .wakeups import News
 
 log = logging.getLogger("perdure")
 
@@ -26,13 +29,25 @@ CHUNK = 1000
 PAGE = 200
 
 
+@attrs.frozen
+class Letter:
+    """A message to send: to whom, in which topic; `key` names it, if the sender cares."""
+
+    to: str
+    topic: str
+    body_json: str
+    key: str | None
+
+
 @attrs.define(eq=False)
 class Client:
     """The calls of one engine; they share one connection, one at a time."""
 
     backend: Backend
-    on_work: Callable[[], None]
-    """Told when there is something new to claim."""
+    on_news: Callable[[News], None]
+    """Told when there is something new to claim, or to hear."""
+    _sender: str = attrs.field(factory=lambda: f"{uuid4()}")
+    _sent: int = 0
     _turn: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
     def new_id(self) -> str:
@@ -51,8 +66,10 @@ class Client:
             with self._turn:
                 existing = self.backend.submit(chunk)
             created.difference_update(there.id for there in existing)
-            conflicts += [there.id for there in existing if _differs(there, distinct[there.id])]
-            self.on_work()
+            conflicts += [
+                there.id for there in existing if not same_work(there, distinct[there.id])
+            ]
+            self.on_news(News.ENQUEUED)
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
@@ -117,9 +134,56 @@ class Client:
         if status is Status.PARKED:
             with self._turn:
                 status = self.backend.resume(id, epoch=record.epoch)
-            self.on_work()
+            self.on_news(News.ENQUEUED)
         if status is not None and status.final:
             raise WorkflowFinished(id, status)
+
+    def send(self, letter: Letter) -> None:
+        """Send a message; one with a key that the workflow has got already is there once.
+
+        Raises:
+            WorkflowNotFound: there is no such workflow.
+            WorkflowFinished: it has ended.
+        """
+        with self._turn:
+            self._sent += 1
+            message = Message(
+                id=letter.key or f"{self._sender}:{self._sent}",
+                workflow_id=letter.to,
+                topic=letter.topic,
+                body_json=letter.body_json,
+                sender=self._sender,
+                position=self._sent,
+            )
+            answer: SendAnswer = self.backend.send([message])[0]
+            if isinstance(answer, Refused):
+                raise refusal(letter.to, answer.status)
+            self._apply()
+
+    def cancel(self, id: str, reason: str) -> None:
+        """Ask for the end of a workflow; one that is cancelled already stays as it is.
+
+        Raises:
+            WorkflowNotFound: there is no such workflow.
+            WorkflowFinished: it has ended otherwise.
+        """
+        with self._turn:
+            status = self.backend.cancel([id], reason=reason).get(id)
+            if status is None or status in (Status.SUCCESS, Status.ERROR):
+                raise refusal(id, status)
+            if status is Status.CANCELLED:
+                # Its code will not hear of it, so that nobody else tells its children.
+                cancel_children(self.backend, id, reason)
+            self.on_news(News.ASKED)
+            self.on_news(News.ENQUEUED)
+            self._apply()
+
+    def _apply(self) -> None:
+        """Apply the wake-ups that were written, and tell everybody."""
+        woken = self.backend.wake(limit=CHUNK)
+        self.on_news(News.SENT)
+        if woken:
+            self.on_news(News.ENQUEUED)
 
     def check_schema(self, *, migrate: bool | None) -> None:
         """Make sure that the tables are there, as this code wants them.
@@ -139,6 +203,21 @@ class Client:
             self.backend.migrate()
             return
         raise SchemaError(_schema_text(self.backend.where, version.current, known=version.known))
+
+
+def cancel_children(backend: Backend, parent_id: str, reason: str) -> None:
+    """Ask for the end of what a workflow has started and has not ended, but for what is detached."""
+    query = Query(parent_id=parent_id, limit=CHUNK)
+    while page := backend.find(query):
+        ids = [one.id for one in page if not (one.detached or one.status.final)]
+        if ids:
+            backend.cancel(ids, reason=reason)
+        query = attrs.evolve(query, after=(page[-1].created_at, page[-1].id))
+
+
+def refusal(id: str, status: Status | None) -> WorkflowNotFound | WorkflowFinished:
+    """Why nothing can be sent to a workflow, or asked of it."""
+    return WorkflowNotFound(id) if status is None else WorkflowFinished(id, status)
 
 
 def _schema_text(where: str, current: str | None, *, known: bool) -> str:
@@ -163,14 +242,6 @@ def _distinct(
         if (first.name, first.input_json) != (submission.name, submission.input_json):
             conflicts.append(submission.id)
     return distinct, conflicts
-
-
-def _differs(there: Existing, asked: Submission) -> bool:
-    if there.name != asked.name:
-        return True
-    if there.input_json == asked.input_json:
-        return False
-    return canonical(there.input_json) != canonical(asked.input_json)
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -12,8 +12,8 @@ from .backend import Backend
 from .bell import Bell
 from .client import Client
 from .outcomes import Outcomes
+from .readers import Readers
 from .url import open_backend
-from .wakeups import News
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ class Connection:
     backend: Backend
     client: Client
     outcomes: Outcomes
+    readers: Readers
     pool: threads.Pool
     bell: Bell
 
@@ -50,7 +51,7 @@ class Connection:
         """
         backend = open_backend(url, namespace=namespace)
         bell = Bell(backend.wakeups())
-        client = Client(backend, lambda: bell.ring(News.ENQUEUED))
+        client = Client(backend, bell.ring)
         try:
             client.check_schema(migrate=migrate)
         except BaseException:
@@ -61,6 +62,7 @@ class Connection:
             backend,
             client,
             Outcomes(backend, advice, bell),
+            Readers(backend, bell),
             threads.Pool(THREADS, "client"),
             bell,
         )
@@ -78,5 +80,6 @@ class Connection:
         """Close the connections and answer nobody any more."""
         self.bell.close()
         self.outcomes.close()
+        self.readers.close()
         self.pool.close()
         self.backend.close()

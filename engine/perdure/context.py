@@ -6,15 +6,15 @@ from datetime import datetime
 
 import attrs
 
-from .attempt import Branch, Slot
-from .errors import NotInWorkflow, UsageError
+from .branch import Branch, Slot
+from .errors import BlockingCall, NotInWorkflow, UsageError
 
 
 @attrs.define(eq=False)
 class CurrentStep:
     """The step whose body is running."""
 
-    _slot: Slot = attrs.field(repr=False)
+    slot: Slot = attrs.field(repr=False)
     name: str
     attempt: int = 1
     """1 at the first try; grows within one worker's run of the step."""
@@ -24,12 +24,12 @@ class CurrentStep:
 
     @property
     def workflow_id(self) -> str:
-        return self._slot.attempt.id
+        return self.slot.attempt.id
 
     @property
     def idempotency_key(self) -> str:
         """The same at every try of this step, for the outside world to recognise."""
-        return self._slot.key
+        return self.slot.key
 
     def next_start(self) -> str:
         """The id of the next workflow started in this body, the same at every try."""
@@ -44,6 +44,8 @@ class CurrentWorkflow:
     id: str
     name: str
     created_at: datetime
+    deadline: datetime | None
+    """When it will be cancelled, if it has not ended."""
 
 
 BRANCH: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("perdure_branch")
@@ -69,6 +71,15 @@ def current_branch() -> Branch | None:
     return branch
 
 
+def in_workflow() -> bool:
+    """Whether this is workflow code, and not a step's body.
+
+    Raises:
+        UsageError: this is a thread that the workflow's code started by itself.
+    """
+    return current_branch() is not None
+
+
 def workflow_branch(verb: str) -> Branch:
     """The branch that runs here.
 
@@ -80,6 +91,28 @@ def workflow_branch(verb: str) -> Branch:
         place = "in a step's body" if STEP.get(None) else "outside a workflow"
         raise NotInWorkflow(f"{verb} was called {place}; it means something in a workflow only")
     return branch
+
+
+def waiting_branch(verb: str, *, is_async: bool) -> Branch:
+    """The branch that runs here, for a verb that waits; one colour has its own.
+
+    Raises:
+        NotInWorkflow: there is none.
+        BlockingCall: the verb would block the event loop.
+        UsageError: the verb is for async workflows.
+    """
+    branch = workflow_branch(verb)
+    if is_async and not branch.attempt.definition.is_async:
+        raise UsageError(f"{verb} is for async workflows; here it is {_twin(verb)}(…)")
+    if not is_async and branch.attempt.definition.is_async:
+        raise BlockingCall(f"{verb} would block the event loop: await {_twin(verb)}(…)")
+    return branch
+
+
+def _twin(verb: str) -> str:
+    """The same verb in the other colour."""
+    noun, dot, name = verb.rpartition(".")
+    return f"{noun}{dot}{name[1:] if name.startswith('a') else f'a{name}'}"
 
 
 def current_step() -> CurrentStep:
@@ -103,17 +136,17 @@ def current_workflow() -> CurrentWorkflow:
     branch = BRANCH.get(None)
     if branch is None:
         raise NotInWorkflow("current_workflow() means something in a workflow only")
-    attempt = branch.attempt
+    claim = branch.attempt.claim
     return CurrentWorkflow(
-        id=attempt.id, name=attempt.definition.name, created_at=attempt.created_at
+        id=claim.id, name=claim.name, created_at=claim.created_at, deadline=claim.deadline
     )
 
 
-def refuse_in_workflow(verb: str) -> None:
+def refuse_in_workflow(verb: str, *, instead: str = "call it in a step") -> None:
     """Refuse a client's verb in workflow code, where a replay would repeat it.
 
     Raises:
         UsageError: this is workflow code.
     """
     if current_branch() is not None:
-        raise UsageError(f"{verb} in a workflow would happen again at replay; call it in a step")
+        raise UsageError(f"{verb} in a workflow would happen again at replay; {instead}")

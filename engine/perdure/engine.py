@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from . import clock, settings, threads
@@ -20,11 +20,14 @@ from .definition import Async, WorkflowDefinition
 from .errors import ConfigurationError
 from .handle import Handle
 from .loop import refuse_on_loop
+from .mail import EventKey, Published
 from .membership import Settings
 from .model import Attributes, Status, WorkflowRecord
+from .readers import Reader
 from .registry import Serving, advice
 from .scope import Scope
-from .starting import Named, Start, of_call, prepare, submission
+from .starter import Starter
+from .starting import Named, Start, submission
 from .url import open_backend
 from .wakeups import News
 from .worker import Worker
@@ -37,7 +40,7 @@ Ts = TypeVarTuple("Ts")
 log = logging.getLogger("perdure")
 
 
-class Engine(Scope):
+class Engine(Scope, Starter):
     """A database that holds workflows, and the verbs to start and see them.
 
     Making one does no I/O: it opens at first use, and again in a forked child. It runs
@@ -51,6 +54,7 @@ class Engine(Scope):
         lease: how long a worker that falls silent keeps its workflows.
         heartbeat: how often a worker renews its lease.
         max_recoveries: so many deaths of its worker without progress park a workflow.
+        linger: how long a durable wait stays in memory before the workflow leaves it.
         migrate: create or update the tables when opening; None: only in an empty file.
 
     Raises:
@@ -66,6 +70,7 @@ class Engine(Scope):
         lease: timedelta = timedelta(seconds=10),
         heartbeat: timedelta = timedelta(seconds=2.5),
         max_recoveries: int = 5,
+        linger: timedelta = timedelta(seconds=1),
         migrate: bool | None = None,
     ) -> None:
         if heartbeat <= timedelta(0) or lease < 3 * heartbeat or lease < timedelta(seconds=1.5):
@@ -79,6 +84,7 @@ class Engine(Scope):
         self._schema = schema
         self._lease, self._heartbeat = lease, heartbeat
         self._max_recoveries = max_recoveries
+        self._linger = linger
         self._migrate = migrate
         listed = None if workflows is None else [workflow.definition for workflow in workflows]
         self._serving = Serving(listed)
@@ -117,122 +123,6 @@ class Engine(Scope):
         finally:
             backend.close()
 
-    # -------------------------------------------------------------- starting
-
-    @overload
-    def start(self, call: Call[R], /) -> Handle[R]: ...
-    @overload
-    def start(
-        self,
-        workflow: Callable[[*Ts], Async[R]],
-        /,
-        *args: *Ts,
-        id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
-    ) -> Handle[R]: ...
-    @overload
-    def start(
-        self,
-        workflow: Callable[[*Ts], R],
-        /,
-        *args: *Ts,
-        id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
-    ) -> Handle[R]: ...
-    @overload
-    def start(
-        self,
-        name: str,
-        /,
-        *args: object,
-        id: str | None = None,
-        queue: str | None = None,
-    ) -> Handle[Any]: ...
-    def start(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # mypy cannot see that *args: Any covers *args: *Ts
-        """Write a workflow down for a worker to run.
-
-        Args:
-            target: a workflow, a `Call` made by `workflow.bind(…)`, or a name.
-            args: the workflow's arguments; keywords of its own go through `bind`.
-            options: `id`, the idempotency key: the same work under it starts once;
-                `queue`; `priority`, the lowest first; `delay` or `run_at`; `attributes`.
-
-        Raises:
-            WorkflowConflict: the id is taken by other work.
-            InvalidArguments: the workflow does not take these arguments.
-            SerializationError: an argument cannot become JSON.
-            UnknownWorkflow: nothing ever registered a workflow of that name.
-            UsageError: this is workflow code, where a replay would start it again.
-        """
-        refuse_in_workflow("engine.start")
-        start = prepare(target, args, options)
-        return self.ask("engine.start", lambda client: self._start(client, [start]))[0]
-
-    @overload
-    async def astart(self, call: Call[R], /) -> Handle[R]: ...
-    @overload
-    async def astart(
-        self,
-        workflow: Callable[[*Ts], Async[R]],
-        /,
-        *args: *Ts,
-        id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
-    ) -> Handle[R]: ...
-    @overload
-    async def astart(
-        self,
-        workflow: Callable[[*Ts], R],
-        /,
-        *args: *Ts,
-        id: str | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: timedelta | None = None,
-        run_at: datetime | None = None,
-        attributes: Attributes | None = None,
-    ) -> Handle[R]: ...
-    @overload
-    async def astart(
-        self,
-        name: str,
-        /,
-        *args: object,
-        id: str | None = None,
-        queue: str | None = None,
-    ) -> Handle[Any]: ...
-    async def astart(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # as start
-        """As `start`, for async code."""
-        refuse_in_workflow("engine.astart")
-        start = prepare(target, args, options)
-        return (await self.aask("engine.astart", lambda client: self._start(client, [start])))[0]
-
-    def start_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
-        """Start many workflows, a thousand at a time; the handles in the order of the calls.
-
-        Raises:
-            WorkflowConflict: ids that are taken by other work; all others are started.
-        """
-        starts = [of_call(call) for call in calls]
-        return self.ask("engine.start_many", lambda client: self._start(client, starts))
-
-    async def astart_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
-        """As `start_many`, for async code."""
-        starts = [of_call(call) for call in calls]
-        return await self.aask("engine.astart_many", lambda client: self._start(client, starts))
-
     # ---------------------------------------------------------------- seeing
 
     @overload
@@ -253,10 +143,11 @@ class Engine(Scope):
         status: Status | Iterable[Status] | None = None,
         queue: str | None = None,
         attributes: Attributes | None = None,
+        parent: str | None = None,
         limit: int | None = None,
     ) -> Iterator[WorkflowRecord]:
         """Workflows that fit all that is asked, newest first, read as they are taken."""
-        query = Query.of(name, status, queue, attributes)
+        query = Query.of(name, status, queue, attributes, parent)
         return self.ask("engine.find", lambda client: client.find(query, limit))
 
     async def afind(
@@ -266,10 +157,11 @@ class Engine(Scope):
         status: Status | Iterable[Status] | None = None,
         queue: str | None = None,
         attributes: Attributes | None = None,
+        parent: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[WorkflowRecord]:
         """As `find`, for async code."""
-        query = Query.of(name, status, queue, attributes)
+        query = Query.of(name, status, queue, attributes, parent)
         pages = await self.aask("engine.afind", lambda client: client.pages(query, limit))
         while page := await self.aask("engine.afind", lambda _: next(pages, None)):
             for record in page:
@@ -304,6 +196,8 @@ class Engine(Scope):
                 threads=100 if threads is None else threads,
                 queues=None if queues is None else list(queues),
                 grace=grace,
+                linger=self._linger,
+                desk=self,
             ),
             self._through,
             self._workers.append,
@@ -350,6 +244,30 @@ class Engine(Scope):
         """The record of a workflow once it has ended, for who waits by awaiting."""
         return (await self._aconnection(verb)).outcomes.of(id)
 
+    def started(self, definition: WorkflowDefinition) -> None:
+        """Serve this workflow from now on, unless the engine was told what to serve."""
+        self._serving.started(definition)
+
+    def published(self, verb: str, key: EventKey) -> "Future[Published | WorkflowRecord]":
+        """The latest value of an event, for who waits by blocking."""
+        refuse_in_workflow(verb)
+        refuse_on_loop(verb)
+        return self._connection().outcomes.event(key)
+
+    async def apublished(self, verb: str, key: EventKey) -> "Future[Published | WorkflowRecord]":
+        """The latest value of an event, for who waits by awaiting."""
+        return (await self._aconnection(verb)).outcomes.event(key)
+
+    def follow(self, verb: str, id: str, stream: str, after: int) -> Reader:
+        """A reader of a stream, for who waits by blocking."""
+        refuse_in_workflow(verb)
+        refuse_on_loop(verb)
+        return self._connection().readers.follow(id, stream, after)
+
+    async def afollow(self, verb: str, id: str, stream: str, after: int) -> Reader:
+        """A reader of a stream, for who waits by awaiting."""
+        return (await self._aconnection(verb)).readers.follow(id, stream, after)
+
     # ------------------------------------------------------------- its inside
 
     async def _aconnection(self, verb: str) -> Connection:
@@ -376,10 +294,10 @@ class Engine(Scope):
                 OPEN_ENGINES.add(id(self))
             return self._opened
 
-    def _start(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
+    def _started(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
         known = (start.definition for start in starts if isinstance(start, Call))
         for definition in dict.fromkeys(known):
-            self._serving.started(definition)
+            self.started(definition)
         submissions = [submission(start, client.new_id) for start in starts]
         for start, one in zip(starts, submissions, strict=True):
             if isinstance(start, Named) and not self._serving.knows(one.name):
@@ -398,3 +316,4 @@ class Engine(Scope):
         if self._opened is not None:
             self._opened.bell.ring(News.ENDED)
             self._opened.outcomes.nudge()
+            self._opened.readers.nudge()

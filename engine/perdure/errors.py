@@ -31,7 +31,7 @@ Every class has a `code` that never changes; arguments are attributes.
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _SHOWN = 10
 
@@ -169,6 +169,17 @@ class WorkflowFinished(PerdureError):
         super().__init__(f"{id} has ended ({status})")
 
 
+class WorkflowCancelled(PerdureError):
+    """The workflow was cancelled. In its own code that is `perdure.Cancelled`."""
+
+    code = "workflow-cancelled"
+
+    def __init__(self, id: str, reason: str = "") -> None:
+        self.id = id
+        self.reason = reason
+        super().__init__(f"{id} was cancelled: {reason}" if reason else f"{id} was cancelled")
+
+
 class WorkflowParked(PerdureError):
     """The workflow is set aside until somebody resumes it."""
 
@@ -186,8 +197,11 @@ class WaitTimeout(PerdureError, TimeoutError):
     code = "wait-timeout"
 
     def __init__(self, what: str, after: timedelta) -> None:
-        self.after = after
+        self.what, self.after = what, after
         super().__init__(f"{what} did not come within {after}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.after)
 
 
 class StepTimeout(PerdureError, TimeoutError):

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeAlias
 import attrs
 
 from .model import Attributes, Status, StepRecord, Wait, WorkflowRecord
+from .streams import Item
 
 
 @attrs.frozen(kw_only=True)
@@ -73,9 +74,12 @@ class Pulse:
     peers: Sequence[Peer]
     """All workers that are not dead, the caller included, whatever their leases say."""
     next_due: datetime | None
-    """When the earliest delayed or waiting workflow is due; None if there is none."""
+    """When `wake` has something to do: the earliest due time of a delayed or waiting workflow,
+    or deadline of one that has not ended and is not asked to cancel; None if there is neither."""
     orphans: bool
     """Whether a running workflow belongs to a worker that is dead or forgotten."""
+    outbox: bool
+    """Whether wake-ups have been written that nobody has applied yet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +117,12 @@ class Submission:
     run_at: datetime | None = None
     attributes: Attributes = attrs.field(factory=dict[str, str | int | float | bool])
     code_version: str | None = None
+    parent_id: str | None = None
+    """The workflow that starts it, and is woken by its end."""
+    detached: bool = False
+    timeout: timedelta | None = None
+    """How long after its first claim its deadline is, unless that comes earlier."""
+    deadline: datetime | None = None
 
     def due_in(self, now: datetime) -> timedelta | None:
         """How long it has to wait, as far as a clock that says `now` can tell."""
@@ -126,6 +136,7 @@ class Existing:
     id: str
     name: str
     input_json: str | None
+    parent_id: str | None
 
 
 @attrs.frozen
@@ -147,6 +158,12 @@ class Claimed:
     input_json: str | None
     epoch: int
     strikes: int
+    wake: int
+    """How far its wake-ups had been counted: what came before can be looked up."""
+    parent_id: str | None
+    deadline: datetime | None
+    cancel_reason: str | None
+    """None: nobody has asked to cancel it."""
     created_at: datetime
 
     @classmethod
@@ -160,10 +177,9 @@ class Claimed:
 class Transition:
     """The owner lets go of a workflow.
 
-    `status` is `success` or `error` (the end), `parked` (`error_…` says why),
-    `enqueued` (back to the queue as it was, strikes unchanged, due at once), or
-    `waiting` (suspended until `run_at`, which `wake` looks at). `run_at` is set for
-    `waiting`, and for nothing else.
+    `status` is `success`, `error` or `cancelled` (the end), `parked` (`error_…` says
+    why), `enqueued` (back to the queue as it was, strikes unchanged, due at once), or
+    `waiting` (suspended). The last three fields are for `waiting` alone.
     """
 
     workflow_id: str
@@ -173,6 +189,22 @@ class Transition:
     error_json: str | None = None
     error_message: str | None = None
     run_at: datetime | None = None
+    """When time wakes it; None: never; its record shows the beginning of the last day of the year 9999."""
+    wake_at: int | None = None
+    """The count of its wake-ups that wakes it; None: none does."""
+    cancelling: bool = False
+    """Its owner knows that it is asked to cancel, and does not suspend it in ignorance."""
+
+
+@attrs.frozen(kw_only=True)
+class Consumption:
+    """The step at (workflow, branch, number) of the same batch takes this message."""
+
+    workflow_id: str
+    branch: str
+    seq: int
+    epoch: int
+    message_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -182,6 +214,10 @@ class Batch:
     steps: Sequence[StepRecord] = ()
     waits: Sequence[Wait] = ()
     transitions: Sequence[Transition] = ()
+    consumptions: Sequence[Consumption] = ()
+    """At most one for each of the steps."""
+    items: Sequence[Item] = ()
+    """Of streams; each is there after the call, or its workflow is not the worker's."""
 
 
 @attrs.frozen
@@ -216,6 +252,8 @@ class Committed:
     steps: Sequence[StepAnswer]
     waits: Sequence[Recorded | NotYours]
     transitions: Sequence[TransitionAnswer]
+    wakeups: bool
+    """Whether this call has written wake-ups for other workflows, which `wake` applies."""
 
 
 @attrs.frozen(kw_only=True)
@@ -241,11 +279,14 @@ class Query:
         status: Status | Iterable[Status] | None,
         queue: str | None,
         attributes: Attributes | None,
+        parent_id: str | None = None,
     ) -> Self:
         """The query of somebody who asks for one status or for several."""
         statuses = [status] if isinstance(status, Status) else status
         listed = None if statuses is None else tuple(Status(one) for one in statuses)
-        return cls(name=name, statuses=listed, queue=queue, attributes=attributes)
+        return cls(
+            name=name, statuses=listed, queue=queue, attributes=attributes, parent_id=parent_id
+        )
 
 
 @attrs.frozen(kw_only=True)

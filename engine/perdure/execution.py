@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from . import clock
-from .attempt import Attempt, Slot
+from .branch import Slot
 from .context import STEP, CurrentStep
 from .definition import StepDefinition
 from .errors import SerializationError
@@ -15,7 +15,9 @@ from .failure import Failure
 from .history import outcome
 from .model import StepRecord
 from .retry import Retry
-from .script import Waits, settle
+from .script import Waits, settle, watch
+from .transit import Receipt
+from .vigil import Vigil
 
 log = logging.getLogger("perdure")
 
@@ -33,10 +35,10 @@ async def execute(
     if record is not None:
         return outcome(record, definition.result)
     attempt = slot.attempt
+    number = await _tried(slot, waits) if attempt.dues else 0
     if not (attempt.settled() and attempt.may_begin()):
-        await settle(attempt, waits)
+        await settle(slot, waits)
     started = attempt.host.now()
-    number = 0
     while True:
         number += 1
         step = _current(slot, definition, number)
@@ -52,20 +54,35 @@ async def execute(
             final = _final(definition.retries, error, number)
             if final is not None:
                 return _failed(slot, step, started, final)
-            await _back_off(attempt, definition.retries, step, error, waits)
+            await _back_off(slot, definition.retries, step, error, waits)
         else:
             return _returned(slot, definition, step, started, value)
 
 
+async def _tried(slot: Slot, waits: Waits) -> int:
+    """How many tries an earlier attempt has recorded; waits until the next one is due."""
+    number = slot.tries()
+    if number:
+        due = slot.back_off(number, slot.attempt.host.now())
+        await watch(slot, Vigil(due=due), waits)
+    return number
+
+
 async def _back_off(
-    attempt: Attempt, retries: Retry, step: CurrentStep, error: BaseException, waits: Waits
+    slot: Slot, retries: Retry, step: CurrentStep, error: BaseException, waits: Waits
 ) -> None:
-    """Wait for the next try."""
-    pause = retries.pause(step.attempt, random.random()).total_seconds()  # noqa: S311 (only jitter)
-    _tell(step, error, pause)
+    """Wait for the next try: a short time in memory, a long one durably."""
+    attempt = slot.attempt
+    pause = retries.pause(step.attempt, random.random())  # noqa: S311 (only jitter)
+    seconds = pause.total_seconds()
+    _tell(step, error, seconds)
     attempt.may_begin()  # a drain does not wait for the next try
-    await waits.pause(attempt, pause)
-    await settle(attempt, waits)
+    if seconds > attempt.host.linger:
+        due = slot.back_off(step.attempt, attempt.host.now() + pause)
+        await watch(slot, Vigil(due=due), waits)
+    else:
+        await waits.pause(attempt, seconds)
+    await settle(slot, waits)
 
 
 def _final(retries: Retry, error: BaseException, number: int) -> BaseException | None:
@@ -101,10 +118,28 @@ def _failed(slot: Slot, step: CurrentStep, started: datetime, error: BaseExcepti
     raise failure.exception() from error
 
 
-def note(slot: Slot, name: str, output: str | None, started: datetime) -> None:
-    """Record that a verb (`sleep`, `now`) has happened at `slot`."""
-    step = CurrentStep(slot, name)
-    slot.attempt.record(_row(slot, step, name, started, output=output))
+def row_of(slot: Slot, kind: str, name: str) -> StepRecord:
+    """The record of a verb that has nothing to tell but that it has happened at `slot`."""
+    return _row(slot, CurrentStep(slot, name), kind, slot.attempt.now())
+
+
+def note(
+    slot: Slot,
+    kind: str,
+    output: str | None,
+    started: datetime,
+    *,
+    name: str | None = None,
+    failure: Failure | None = None,
+    message_id: str | None = None,
+) -> None:
+    """Record that a verb (`sleep`, `receive`) has happened at `slot`, and what came of it.
+
+    `message_id` is the message that it takes.
+    """
+    step = CurrentStep(slot, name or kind)
+    row = _row(slot, step, kind, started, output=output, failure=failure)
+    slot.attempt.record(row if message_id is None else Receipt(row, message_id))
 
 
 def _row(
@@ -128,7 +163,7 @@ def _row(
         error_message=failure.message if failure else None,
         attempts=step.attempt,
         started_at=started,
-        completed_at=slot.attempt.host.now(),
+        completed_at=slot.attempt.now(),
         epoch=slot.attempt.epoch,
     )
 

@@ -3,22 +3,37 @@
 import asyncio
 import contextvars
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from .attempt import Attempt, Branch, Recorder
+from .attempt import Attempt
 from .backend import Claimed
-from .context import BRANCH
+from .branch import Branch
+from .context import BRANCH, workflow_branch
+from .courier import Courier
 from .definition import WorkflowDefinition
 from .errors import InvalidArguments, SerializationError
+from .host import Recorder
 from .journal import Journal
 from .lease import Lease
+from .lookout import Lookout
 from .loop import EventLoop, root_task
 from .model import History, Status
+from .saga import unwind
+from .script import AWAITING, BLOCKING, Waits, drive
 from .threads import Pool
+from .vigil import Vigil
+
+CLEANING_UP = 300.0
+"""Seconds that the code of a cancelled workflow gets to clean up, in one worker's memory."""
+
+
+class Swallowed(UserWarning):
+    """Workflow code has caught what was to unwind it."""
 
 
 @attrs.define(eq=False)
@@ -32,7 +47,13 @@ class Executor:
     pool: Pool
     on_room: Callable[[bool], None]
     """Told when workflows are through, and whether a suspect was among them."""
+    linger: float = 1.0
+    """Seconds that a durable wait stays in memory."""
+    desk: Any = None
+    """What the handles of workflows started by workflows ask."""
     journal: Journal = attrs.field(init=False)
+    courier: Courier = attrs.field(init=False)
+    lookout: Lookout = attrs.field(init=False)
     holds_lease: Callable[[], bool] = attrs.field(init=False)
     now: Callable[[], datetime] = attrs.field(init=False)
     draining: bool = attrs.field(default=False, init=False)
@@ -47,7 +68,7 @@ class Executor:
     # -------------------------------------------- the host of its workflows
 
     @property
-    def recorder(self) -> Recorder:
+    def recorder(self) -> Recorder[Attempt]:
         return self.journal
 
     @property
@@ -57,10 +78,22 @@ class Executor:
     def ended(self, attempt: Attempt) -> None:
         self.forget([attempt])
 
-    def rests(self, attempt: Attempt) -> None:
-        if self._suspect is attempt:
-            self._suspect = None
-            self.on_room(True)  # noqa: FBT003 (a callback's)
+    def watch(self, attempt: Attempt, vigil: Vigil) -> None:
+        if not vigil.timer:
+            self.lookout.watch(attempt, vigil)
+
+    def struck(self, attempt: Attempt) -> None:
+        reason = attempt.cancellation.reason or ""
+        attempt.errand = self.courier.cancel_children(attempt.id, reason)
+        self.loop.call_soon_threadsafe(self.loop.call_later, CLEANING_UP, attempt.run_out)
+
+    def crowded(self) -> bool:
+        return 2 * len(self._running) > self.concurrency
+
+    def attempts(self, ids: Iterable[str]) -> list[Attempt]:
+        """Those of these workflows that run here."""
+        with self._changed:
+            return [attempt for one in ids if (attempt := self._running.get(one))]
 
     # ------------------------------------------------------------ its books
 
@@ -139,14 +172,7 @@ class Executor:
     def _attempt(
         self, claim: Claimed, definition: WorkflowDefinition, histories: Mapping[str, History]
     ) -> Attempt:
-        return Attempt.of(
-            id=claim.id,
-            epoch=claim.epoch,
-            created_at=claim.created_at,
-            definition=definition,
-            host=self,
-            history=histories.get(claim.id),
-        )
+        return Attempt.of(claim, definition, self, histories.get(claim.id))
 
     def _enter(self, attempts: Sequence[Attempt], *, suspect: bool) -> None:
         with self._changed:
@@ -171,20 +197,25 @@ class Executor:
         if not self._may_start(attempt):
             return
         try:
-            _succeed(attempt, attempt.definition.fn(*args, **kwargs))
+            value = attempt.definition.fn(*args, **kwargs)
+            _tell_swallowed(attempt)
+            _succeed(attempt, value)
         except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
-            attempt.fail(error)
+            drive(_fail(attempt, error, BLOCKING))
 
     async def _arun(self, attempt: Attempt, args: list[Any], kwargs: dict[str, Any]) -> None:
         if not self._may_start(attempt):
             return
         try:
             value = await attempt.definition.fn(*args, **kwargs)
-            attempt.task = None
+            attempt.unwound()
+            _tell_swallowed(attempt)
             _succeed(attempt, value)
         except BaseException as error:  # noqa: BLE001 (it is the workflow's outcome)
-            attempt.task = None
-            attempt.fail(error)
+            if attempt.tasks:
+                attempt.cancel_tasks()
+            await _fail(attempt, error, AWAITING)
+            attempt.unwound()
         if attempt.tasks:
             attempt.cancel_tasks()
 
@@ -219,6 +250,40 @@ class Executor:
     def _snapshot(self) -> list[Attempt]:
         with self._changed:
             return list(self._running.values())
+
+
+def _tell_swallowed(attempt: Attempt) -> None:
+    """Warn whoever catches what unwinds a suspended workflow: its code ran on as a ghost."""
+    if attempt.ended:
+        warnings.warn(
+            f"{attempt.definition.name} went on after {attempt.id} had left memory: something "
+            f"in it catches BaseException or CancelledError and does not raise it again. "
+            f"What it did since is not recorded",
+            Swallowed,
+            stacklevel=1,
+        )
+
+
+async def _fail(attempt: Attempt, error: BaseException, waits: Waits) -> None:
+    """Undo what is to be undone, and end with the error.
+
+    Raises:
+        BaseException: what undoing it was interrupted by, if the attempt has ended.
+    """
+    if attempt.undo and not attempt.ended:
+        try:
+            await unwind(attempt, workflow_branch("undo"), waits)
+        except Exception as problem:  # noqa: BLE001 (a step may fail in any way)
+            error.add_note(f"Undoing it failed: {problem!r}")
+            attempt.park(error)
+        except BaseException:  # noqa: BLE001 (suspended, lost, or cancelled while undoing)
+            await _fail(attempt, error, waits)
+    if attempt.errand is not None and not attempt.ended:
+        try:
+            await waits.answer(attempt.errand)
+        except asyncio.CancelledError:  # the worker leaves, and nobody has told the children
+            attempt.release()
+    attempt.fail(error)
 
 
 def _succeed(attempt: Attempt, value: Any) -> None:

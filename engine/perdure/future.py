@@ -8,6 +8,8 @@ import attrs
 
 from . import threads
 from .attempt import Attempt
+from .branch import Branch
+from .script import strike_at_home
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -16,16 +18,21 @@ R_co = TypeVar("R_co", covariant=True)
 class Future(Generic[R_co]):
     """A step that runs beside its sync workflow; `submit` makes it."""
 
-    _attempt: Attempt
+    _line: Branch
     _run: Callable[[], R_co]
+    _recorded: bool = False
+    """A replay will have it in a moment."""
+    _attempt: Attempt = attrs.field(init=False)
     _begun: bool = attrs.field(default=False, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
-    _done: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _nudge: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    _over: bool = attrs.field(default=False, init=False)
     _value: R_co | None = attrs.field(default=None, init=False)
     _error: BaseException | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._attempt.count_beside(+1)
+        self._attempt = self._line.attempt
+        self._attempt.shift(+1)
 
     def result(self) -> R_co:
         """What the step returns; raises what it raises.
@@ -33,8 +40,17 @@ class Future(Generic[R_co]):
         A step that has not begun yet runs here and now, so that workflows which
         fill the thread pool and wait for their own steps cannot block each other.
         """
-        self.begin()
-        self._done.wait()
+        self._attempt.shift(-1)
+        self._attempt.nudges.add(self._nudge)
+        try:
+            self.begin()
+            while not self._over:
+                self._nudge.wait()
+                self._nudge.clear()
+                self._hear()
+        finally:
+            self._attempt.nudges.discard(self._nudge)
+            self._attempt.shift(+1)
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]  # set where there is no error
@@ -50,8 +66,14 @@ class Future(Generic[R_co]):
         except BaseException as error:  # noqa: BLE001 (it is raised where the result is asked for)
             self._error = error
         finally:
-            self._attempt.count_beside(-1)
-            self._done.set()
+            self._attempt.shift(-1)
+            self._over = True
+            self._nudge.set()
+
+    def _hear(self) -> None:
+        """A request to cancel strikes who waits for a step that is not recorded yet."""
+        if not self._over and not self._recorded:
+            strike_at_home(self._line)
 
     def begin_in(self, pool: threads.Pool) -> None:
         """Run the step as soon as a thread of the pool is free."""

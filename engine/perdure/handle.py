@@ -1,21 +1,31 @@
 """A started workflow, seen from outside."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import attrs
 
-from .client import Client
+from . import ids, news
+from .client import Client, Letter
 from .codec import Codec
-from .errors import WaitTimeout, WorkflowParked
-from .failure import Failure
+from .context import STEP, in_workflow, waiting_branch
+from .definition import WorkflowDefinition
+from .errors import WaitTimeout, WorkflowCancelled, WorkflowFinished, WorkflowParked
+from .event import Event
+from .failure import Failure, normalised
+from .mail import EventKey, Published
 from .model import Status, StepRecord, WorkflowRecord
+from .script import AWAITING, BLOCKING, drive
+from .stream import Stream, StreamItem
+from .streams import Item
+from .topic import NO_DEFAULT, Topic
 
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Desk(Protocol):
@@ -37,6 +47,36 @@ class Desk(Protocol):
         """The same, for async code."""
         ...
 
+    def started(self, definition: WorkflowDefinition) -> None:
+        """Serve this workflow from now on, if all that is started is served."""
+        ...
+
+    def published(self, verb: str, key: EventKey) -> "Future[Published | WorkflowRecord]":
+        """The latest value of an event once there is one; refused as `ask` is."""
+        ...
+
+    def apublished(
+        self, verb: str, key: EventKey
+    ) -> "Coroutine[Any, Any, Future[Published | WorkflowRecord]]":
+        """The same, for async code."""
+        ...
+
+    def follow(self, verb: str, id: str, stream: str, after: int) -> "Reader":
+        """A reader of a stream; refused as `ask` is."""
+        ...
+
+    def afollow(self, verb: str, id: str, stream: str, after: int) -> "Coroutine[Any, Any, Reader]":
+        """The same, for async code."""
+        ...
+
+
+class Reader(Protocol):
+    """What follows a stream."""
+
+    def stop(self) -> None: ...
+    def __iter__(self) -> Iterator[Item]: ...
+    def __aiter__(self) -> AsyncIterator[Item]: ...
+
 
 @attrs.frozen(eq=False)
 class Handle(Generic[R_co]):
@@ -54,10 +94,15 @@ class Handle(Generic[R_co]):
         Raises:
             WaitTimeout: it has not ended in time.
             WorkflowParked: it needs a person.
+            WorkflowCancelled: somebody has cancelled it.
             WorkflowNotFound: there is no such workflow.
             RemoteError: it failed with an error that cannot be rebuilt here; any
                 other error of its own is raised as what it was.
         """
+        if in_workflow():
+            slot = waiting_branch("handle.result", is_async=False).draw()
+            value: R_co = drive(news.result(slot, self.id, self._result, timeout, BLOCKING))
+            return value
         waiting = self._desk.outcome("handle.result", self.id)
         try:
             record = waiting.result(timeout.total_seconds() if timeout is not None else None)
@@ -70,6 +115,10 @@ class Handle(Generic[R_co]):
 
     async def aresult(self, *, timeout: timedelta | None = None) -> R_co:
         """As `result`, for async code."""
+        if in_workflow():
+            slot = waiting_branch("handle.aresult", is_async=True).draw()
+            value: R_co = await news.result(slot, self.id, self._result, timeout, AWAITING)
+            return value
         waiting = asyncio.wrap_future(await self._desk.aoutcome("handle.aresult", self.id))
         seconds = timeout.total_seconds() if timeout is not None else None
         done, _ = await asyncio.wait([waiting], timeout=seconds)
@@ -127,6 +176,154 @@ class Handle(Generic[R_co]):
         """As `resume`, for async code."""
         await self._desk.aask("handle.aresume", self._resume)
 
+    def cancel(self, reason: str = "") -> None:
+        """Ask for its end: its code is told at its next step or wait, and may clean up.
+
+        One that has not begun is cancelled at once. In a workflow this is a step.
+
+        Raises:
+            WorkflowNotFound: there is no such workflow.
+            WorkflowFinished: it has ended; if it was cancelled already, nothing happens.
+        """
+        if in_workflow():
+            slot = waiting_branch("handle.cancel", is_async=False).draw()
+            return drive(news.cancel(slot, self.id, normalised(reason), BLOCKING))
+        return self._desk.ask(
+            "handle.cancel", lambda client: client.cancel(self.id, normalised(reason))
+        )
+
+    async def acancel(self, reason: str = "") -> None:
+        """As `cancel`, for async code."""
+        if in_workflow():
+            slot = waiting_branch("handle.acancel", is_async=True).draw()
+            return await news.cancel(slot, self.id, normalised(reason), AWAITING)
+        return await self._desk.aask(
+            "handle.acancel", lambda client: client.cancel(self.id, normalised(reason))
+        )
+
+    def send(self, topic: Topic[T], message: T, *, key: str | None = None) -> None:
+        """Send it a message, which it receives once.
+
+        Args:
+            topic: what the workflow receives from, and the type of the message.
+            message: must be of that type.
+            key: the idempotency key: a second message with it changes nothing. In a
+                workflow or a step there is one by default, the same at every try.
+
+        Raises:
+            WorkflowNotFound: there is no such workflow.
+            WorkflowFinished: it has ended.
+            SerializationError: the message cannot become JSON.
+        """
+        if in_workflow():
+            slot = waiting_branch("handle.send", is_async=False).draw()
+            return drive(news.send(slot, self._letter(topic, message, key), BLOCKING))
+        letter = self._letter(topic, message, _key_of_step() if key is None else key)
+        return self._desk.ask("handle.send", lambda client: client.send(letter))
+
+    async def asend(self, topic: Topic[T], message: T, *, key: str | None = None) -> None:
+        """As `send`, for async code."""
+        if in_workflow():
+            slot = waiting_branch("handle.asend", is_async=True).draw()
+            return await news.send(slot, self._letter(topic, message, key), AWAITING)
+        letter = self._letter(topic, message, _key_of_step() if key is None else key)
+        return await self._desk.aask("handle.asend", lambda client: client.send(letter))
+
+    @overload
+    def event(self, event: Event[T], *, timeout: timedelta | None = None) -> T: ...
+    @overload
+    def event(self, event: Event[T], *, timeout: timedelta | None = None, default: D) -> T | D: ...
+    def event(
+        self, event: Event[Any], *, timeout: timedelta | None = None, default: Any = NO_DEFAULT
+    ) -> Any:
+        """The latest value of its event, as soon as there is one; also after its end.
+
+        Args:
+            event: what the workflow publishes.
+            timeout: how long to wait for the first value.
+            default: what is given if there is none in time, or it has ended without; else
+                that raises.
+
+        Raises:
+            WaitTimeout: there is none in time.
+            WorkflowFinished: it has ended without.
+            WorkflowNotFound: there is no such workflow.
+        """
+        key = EventKey(self.id, event.name)
+        try:
+            if in_workflow():
+                slot = waiting_branch("handle.event", is_async=False).draw()
+                return drive(news.event(slot, key, event.codec, timeout, BLOCKING))
+            waiting = self._desk.published("handle.event", key)
+            return _value(event, waiting, key, timeout)
+        except (WaitTimeout, WorkflowFinished):
+            if default is NO_DEFAULT:
+                raise
+            return default
+
+    @overload
+    async def aevent(self, event: Event[T], *, timeout: timedelta | None = None) -> T: ...
+    @overload
+    async def aevent(
+        self, event: Event[T], *, timeout: timedelta | None = None, default: D
+    ) -> T | D: ...
+    async def aevent(
+        self, event: Event[Any], *, timeout: timedelta | None = None, default: Any = NO_DEFAULT
+    ) -> Any:
+        """As `event`, for async code."""
+        key = EventKey(self.id, event.name)
+        try:
+            if in_workflow():
+                slot = waiting_branch("handle.aevent", is_async=True).draw()
+                return await news.event(slot, key, event.codec, timeout, AWAITING)
+            waiting = await self._desk.apublished("handle.aevent", key)
+            return await _avalue(event, waiting, key, timeout)
+        except (WaitTimeout, WorkflowFinished):
+            if default is NO_DEFAULT:
+                raise
+            return default
+
+    def read(self, stream: Stream[T], *, after: int = -1) -> Iterator[StreamItem[T]]:
+        """What it has written to a stream and goes on to write, until it closes it or ends.
+
+        Args:
+            stream: what the workflow writes to.
+            after: the offset behind which to begin; from the beginning by default.
+
+        Raises:
+            WorkflowNotFound: there is no such workflow.
+            UsageError: this is workflow code; read in a step.
+        """
+        reader = self._desk.follow("handle.read", self.id, stream.name, after)
+        try:
+            for item in reader:
+                yield StreamItem.of(item, stream)
+        finally:
+            reader.stop()
+
+    async def aread(self, stream: Stream[T], *, after: int = -1) -> AsyncIterator[StreamItem[T]]:
+        """As `read`, for async code."""
+        reader = await self._desk.afollow("handle.aread", self.id, stream.name, after)
+        try:
+            async for item in reader:
+                yield StreamItem.of(item, stream)
+        finally:
+            reader.stop()
+
+    def settled(self, record: WorkflowRecord, *, return_exceptions: bool) -> Any:
+        """What its end comes to."""
+        try:
+            return self._outcome(record)
+        except Exception as error:
+            if return_exceptions:
+                return error
+            raise
+
+    def _letter(self, topic: Topic[T], message: T, key: str | None) -> Letter:
+        if key is not None:
+            ids.checked(key, what="the key")
+        return Letter(self.id, topic.name, topic.codec.dump(message), key)
+
     def _load(self, client: Client) -> WorkflowRecord:
         return client.load(self.id)
 
@@ -142,8 +339,53 @@ class Handle(Generic[R_co]):
             return value
         if record.status is Status.PARKED:
             raise WorkflowParked(record.id, record.error_message or "no reason is recorded")
+        if record.status is Status.CANCELLED:
+            raise WorkflowCancelled(record.id, record.cancel_reason or "")
         failure = Failure.load(record.error_json)
         error = failure.exception()
         if failure.traceback:
             error.add_note(f"In workflow {record.id}:\n{failure.traceback}")
         raise error
+
+
+def _value(
+    event: Event[Any], waiting: "Future[Any]", key: EventKey, timeout: timedelta | None
+) -> Any:
+    try:
+        found = waiting.result(timeout.total_seconds() if timeout is not None else None)
+    except TimeoutError:
+        if waiting.done() or timeout is None:
+            raise
+        waiting.cancel()
+        raise news.unpublished(key, timeout) from None
+    return _published(event, found, key, timeout)
+
+
+async def _avalue(
+    event: Event[Any], waiting: "Future[Any]", key: EventKey, timeout: timedelta | None
+) -> Any:
+    future = asyncio.wrap_future(waiting)
+    done, _ = await asyncio.wait(
+        [future], timeout=timeout.total_seconds() if timeout is not None else None
+    )
+    if not done:
+        future.cancel()
+        raise news.unpublished(key, timeout)
+    return _published(event, future.result(), key, timeout)
+
+
+def _published(
+    event: Event[Any],
+    found: Published | WorkflowRecord,
+    key: EventKey,
+    timeout: timedelta | None,
+) -> Any:
+    if not isinstance(found, Published):
+        raise news.unpublished(key, timeout, found)
+    return event.codec.load(found.value_json)
+
+
+def _key_of_step() -> str | None:
+    """In a step the default comes from the step, so that its next try sends nothing twice."""
+    step = STEP.get(None)
+    return None if step is None else step.next_start()

@@ -43,3 +43,11 @@ def checked(text: str, *, what: str) -> str:
     if "\0" in text:
         raise UsageError(f"{what} {text!r} holds a NUL character")
     return text
+
+
+def shortened(text: str) -> str:
+    """As much of a text as can be an identifier."""
+    data = text.encode()
+    if len(data) <= MAX_BYTES:
+        return text
+    return data[: MAX_BYTES - 3].decode(errors="ignore") + "…"

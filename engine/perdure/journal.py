@@ -26,10 +26,12 @@ from .errors import BackendRefused
 from .failure import Failure
 from .model import Status, StepRecord, Wait
 from .outage import GivenUp, Outage
+from .streams import Item
+from .transit import Inscription, Receipt, Record
 
 log = logging.getLogger("perdure")
 
-Item: TypeAlias = tuple[Attempt, StepRecord | Wait | Transition]
+Entry: TypeAlias = tuple[Attempt, Record | Transition]
 
 
 class Flush:
@@ -42,8 +44,8 @@ class Flush:
     __slots__ = ("_arrivals", "_gates", "_lock", "_loop", "done", "endings", "records")
 
     def __init__(self, lock: threading.Lock) -> None:
-        self.records: list[Item] = []
-        self.endings: list[Item] = []
+        self.records: list[Entry] = []
+        self.endings: list[Entry] = []
         self.done = False
         self._lock = lock
         self._gates: deque[threading.Lock] = deque()
@@ -95,14 +97,17 @@ class Flush:
 class Journal:
     """The one writer of a worker.
 
-    `on_ended` is told, after each flush, which attempts are through;
-    `on_fenced` when the database says that the worker is dead.
+    `on_ended` is told, after each flush, which attempts are through; `on_fenced` when
+    the database says that the worker is dead; `on_written` of each answer that may
+    concern others: wake-ups were written, or a workflow did not stay suspended; and
+    whether items of streams were written.
     """
 
     backend: Backend
     worker_id: str
     on_ended: Callable[[Sequence[Attempt]], None]
     on_fenced: Callable[[], None]
+    on_written: Callable[[Committed, bool], None]
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _added: threading.Condition = attrs.field(init=False, repr=False)
     _open: Flush = attrs.field(init=False, repr=False)
@@ -120,8 +125,8 @@ class Journal:
 
     # -------------------------------------------------- what workflows call
 
-    def record(self, attempt: Attempt, what: StepRecord | Wait) -> None:
-        """Add a step's record, or a wait's due time."""
+    def record(self, attempt: Attempt, what: Record) -> None:
+        """Add something that the code of a workflow has done."""
         with self._lock:
             self._open.records.append((attempt, what))
             self._carry(attempt)
@@ -179,7 +184,7 @@ class Journal:
             flush, self._open = self._open, Flush(self._lock)
             return flush
 
-    def _write(self, items: Sequence[Item]) -> None:
+    def _write(self, items: Sequence[Entry]) -> None:
         """Write one batch; halve it if the database refuses."""
         items = [item for item in items if item[0].spoilt is None or not _void(item)]
         if self._given_up.is_set():
@@ -201,8 +206,10 @@ class Journal:
                 self._fenced(items)
             else:
                 self._settle(items, answer)
+                if answer.wakeups or batch.items or Status.ENQUEUED in answer.transitions:
+                    self.on_written(answer, bool(batch.items))
 
-    def _refused(self, items: Sequence[Item], error: BackendRefused) -> None:
+    def _refused(self, items: Sequence[Entry], error: BackendRefused) -> None:
         if len(items) > 1:
             middle = len(items) // 2
             self._write(items[:middle])
@@ -216,17 +223,17 @@ class Journal:
             return
         attempt.spoil(error)
 
-    def _fenced(self, items: Sequence[Item]) -> None:
+    def _fenced(self, items: Sequence[Entry]) -> None:
         self._lose(items)
         if not self._given_up.is_set():
             self.give_up()
             self.on_fenced()
 
-    def _lose(self, items: Iterable[Item]) -> None:
+    def _lose(self, items: Iterable[Entry]) -> None:
         for attempt, _ in items:
             attempt.lose()
 
-    def _settle(self, items: Sequence[Item], answer: Committed) -> None:
+    def _settle(self, items: Sequence[Entry], answer: Committed) -> None:
         """Abandon the attempts whose operations were not taken as they are."""
         answers: list[Any] = [*answer.steps, *answer.waits]
         if answers.count(RECORDED) == len(answers):
@@ -237,17 +244,30 @@ class Journal:
                 _diverged(attempt, said)
 
 
-def _batch(items: Sequence[Item]) -> Batch:
-    parts: dict[type, list[Any]] = {StepRecord: [], Wait: [], Transition: []}
+def _batch(items: Sequence[Entry]) -> Batch:
+    parts: dict[type, list[Any]] = {kind: [] for kind in _KINDS}
     for _, operation in items:
         parts[type(operation)].append(operation)
-    return Batch(steps=parts[StepRecord], waits=parts[Wait], transitions=parts[Transition])
+    receipts: list[Receipt] = parts[Receipt]
+    inscriptions: list[Inscription] = parts[Inscription]
+    return Batch(
+        steps=parts[StepRecord]
+        + [*(one.step for one in receipts), *(one.step for one in inscriptions)],
+        waits=parts[Wait],
+        transitions=parts[Transition],
+        consumptions=[receipt.consumption for receipt in receipts],
+        items=parts[Item] + [one.item for one in inscriptions],
+    )
 
 
-def _ordered(records: Sequence[Item]) -> list[Item]:
-    """Steps before waits, as the answers come."""
-    steps = [item for item in records if isinstance(item[1], StepRecord)]
-    return steps + [item for item in records if isinstance(item[1], Wait)]
+_KINDS = (StepRecord, Receipt, Inscription, Wait, Item, Transition)
+"""The answers come in this order; the last two have none, or one of their own."""
+
+
+def _ordered(records: Sequence[Entry]) -> list[Entry]:
+    """Those that are answered, in the order of the answers."""
+    kinds = _KINDS[:4]
+    return [item for kind in kinds for item in records if isinstance(item[1], kind)]
 
 
 def _diverged(attempt: Attempt, said: object) -> None:
@@ -259,7 +279,7 @@ def _diverged(attempt: Attempt, said: object) -> None:
         attempt.release()
 
 
-def _void(item: Item) -> bool:
+def _void(item: Entry) -> bool:
     """A record of the attempt was refused, and this is not the ending that says so."""
     attempt, operation = item
     return attempt.spoilt is not None and operation is not attempt.spoilt

@@ -9,12 +9,14 @@ import threading
 import traceback
 import warnings
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any
 
 import attrs
 
 from . import clock, threads
-from .attempt import Attempt, Branch
+from .attempt import Attempt
+from .branch import Branch
 from .context import BRANCH, STEP
 from .errors import BlockingCall
 
@@ -118,36 +120,56 @@ def make_task(
     branch = BRANCH.get(None)
     if branch is None or STEP.get(None) is not None:
         return asyncio.Task(coro, loop=loop, context=context, **options)
-    _warn_of_wait_for(branch)
+    _warn_of_the_unsteady(branch)
     context = context if context is not None else contextvars.copy_context()
-    context.run(BRANCH.set, branch.fork())
+    line = branch.fork()
+    context.run(BRANCH.set, line)
     task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, context=context, **options)
-    branch.attempt.tasks.add(task)
-    task.add_done_callback(branch.attempt.tasks.discard)
+    tasks = branch.attempt.tasks
+    tasks.add(task)
+    line.begin()
+
+    def ended(task: "asyncio.Task[Any]") -> None:
+        tasks.discard(task)
+        line.end()
+
+    task.add_done_callback(ended)
     return task
 
 
 def root_task(attempt: Attempt, coro: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     """The task in which the code of an async workflow runs; its branch is the root."""
-    context = contextvars.Context()
-    context.run(BRANCH.set, Branch(attempt))
-    return asyncio.Task(coro, loop=attempt.host.loop, context=context)
+    context, root = contextvars.Context(), Branch(attempt)
+    context.run(BRANCH.set, root)
+    task = asyncio.Task(coro, loop=attempt.host.loop, context=context)
+
+    def strike() -> None:
+        if attempt.cancellation.pending and not attempt.ended:
+            root.strike()
+            task.cancel()
+
+    attempt.strike = strike
+    return task
 
 
-def _warn_of_wait_for(branch: Branch) -> None:
-    # asyncio.wait_for makes a task in Python 3.11 and none in 3.12: numbers would shift.
-    frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way to see who makes the task
-    for _ in range(4):
-        if frame is None or frame.f_code is _WAIT_FOR:
+def _warn_of_the_unsteady(branch: Branch) -> None:
+    """Name what makes tasks in an order, or a number, that is not the same at every replay."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way to see who makes the task
+    for _ in range(6):
+        if frame is None or frame.f_code in _UNSTEADY:
             break
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop above
-    if frame is not None and frame.f_code is _WAIT_FOR:
-        warnings.warn(
-            f"{branch.attempt.id}: asyncio.wait_for numbers steps differently in Python 3.11 and "
-            f"3.12; use asyncio.timeout",
-            NonDeterministic,
-            stacklevel=4,
-        )
+        frame = frame.f_back
+    reason = _UNSTEADY.get(frame.f_code) if frame is not None else None
+    if reason is not None:
+        warnings.warn(f"{branch.attempt.id}: {reason}", NonDeterministic, stacklevel=4)
 
 
-_WAIT_FOR = asyncio.wait_for.__code__
+_UNSTEADY = {
+    asyncio.wait_for.__code__: (
+        "asyncio.wait_for numbers steps differently in Python 3.11 and 3.12; use asyncio.timeout"
+    ),
+    asyncio.as_completed.__code__: (
+        "asyncio.as_completed numbers the steps of coroutines differently each time; "
+        "make tasks of them first, or use perdure.afirst"
+    ),
+}

@@ -6,21 +6,24 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
 from . import clock, ids
 from .attempt import Attempt
-from .backend import Backend, Pulse, WorkerInfo
+from .backend import Backend, Committed, Pulse, WorkerInfo
 from .bell import Bell
 from .claimer import Claimer
+from .courier import Courier
 from .definition import WorkflowDefinition
 from .errors import BackendUnavailable
 from .executor import Executor
 from .journal import Journal
 from .lease import Lease
+from .lookout import Lookout
 from .loop import EventLoop
+from .model import Status
 from .recovery import Chores, Witness
 from .threads import Pool
 from .wakeups import News
@@ -39,6 +42,9 @@ class Settings:
     threads: int
     queues: Sequence[str] | None
     grace: timedelta
+    linger: timedelta
+    desk: object
+    """What the handles of workflows started by workflows ask."""
     code_version: str | None = None
 
 
@@ -62,6 +68,8 @@ class Membership:
     _journal: Journal = attrs.field(init=False)
     _chores: Chores = attrs.field(init=False)
     _claimer: Claimer = attrs.field(init=False)
+    _courier: Courier = attrs.field(init=False)
+    _lookout: Lookout = attrs.field(init=False)
     _announced: frozenset[str] = attrs.field(factory=frozenset[str], init=False)
     _peers: frozenset[str] = attrs.field(factory=frozenset[str], init=False)
     _lost: bool = attrs.field(default=False, init=False)
@@ -108,6 +116,9 @@ class Membership:
         self._journal.give_up()
         self._lease.end()
         self._chores.end()
+        self._lookout.end()
+        self._courier.end()
+        self.bell.off(self._chores.listen)
         self._claimer.end(0.0)
         self.executor.abandon()
 
@@ -129,9 +140,14 @@ class Membership:
             self.events,
             self.pool,
             lambda suspect: self._claimer.room(suspect=suspect),
+            settings.linger.total_seconds(),
+            settings.desk,
         )
-        self._journal = Journal(self.backend, self.id, self._through, self._lose)
-        self.executor.journal = self._journal
+        self._courier = Courier(self.backend, self._told, self._enqueued, self._asked)
+        self._lookout = Lookout(self.backend, self.bell)
+        self._journal = Journal(self.backend, self.id, self._through, self._lose, self._written)
+        self.executor.journal, self.executor.courier = self._journal, self._courier
+        self.executor.lookout = self._lookout
         self._claimer = Claimer(
             self.backend,
             self.id,
@@ -139,6 +155,7 @@ class Membership:
             self.serving,
             self._announce,
             self.bell,
+            self._expect,
             settings.queues,
         )
         self._chores = Chores(
@@ -146,7 +163,10 @@ class Membership:
             Witness(self.id, settings.lease, settings.heartbeat),
             settings.max_recoveries,
             self._returned,
+            self._hear_requests,
+            self._stirred,
         )
+        self.bell.on(News.ASKED, call=self._chores.listen)
 
     def _announce(self) -> None:
         """Tell the database what this worker serves, if that is news."""
@@ -176,10 +196,50 @@ class Membership:
             self._claimer.recovered()
         self._peers = peers
 
+    def _expect(self, deadline: datetime) -> None:
+        """A workflow that runs here is to be cancelled then."""
+        self._chores.expect(deadline - self._lease.now())
+
     def _returned(self) -> None:
         """Work came back to the queue: for this worker, and for the others."""
         self._claimer.recovered()
         self.bell.ring(News.ENQUEUED)
+
+    def _enqueued(self) -> None:
+        """Workflows were woken: for this worker, and for the others."""
+        self._claimer.nudge()
+        self.bell.ring(News.ENQUEUED)
+
+    def _told(self) -> None:
+        """Something may have come for workflows that run here or elsewhere."""
+        self._lookout.nudge()
+        self.bell.ring(News.SENT)
+
+    def _stirred(self) -> None:
+        """Wake-ups were applied, and what has passed its deadline is asked to cancel."""
+        self._told()
+        self._asked()
+
+    def _asked(self) -> None:
+        """Workflows, here or elsewhere, are asked to cancel."""
+        self._chores.listen()
+        self.bell.ring(News.ASKED)
+
+    def _written(self, answer: Committed, items: bool) -> None:  # noqa: FBT001 (a callback's)
+        if answer.wakeups:
+            self._courier.apply()
+        elif items:
+            self._told()
+        if Status.ENQUEUED in answer.transitions:
+            self._enqueued()
+
+    def _hear_requests(self) -> None:
+        """Tell workflows that run here that they are asked to cancel."""
+        if not self.executor.known():
+            return
+        requests = self.backend.requests(self.id)
+        for attempt in self.executor.attempts(requests):
+            attempt.ask_to_cancel(requests[attempt.id])
 
     def _through(self, attempts: Sequence[Attempt]) -> None:
         self.executor.forget(attempts)
@@ -199,6 +259,9 @@ class Membership:
 
     def _leave(self, journal_patience: float) -> None:
         self._chores.end()
+        self._lookout.end()
+        self._courier.end()
+        self.bell.off(self._chores.listen)
         if not self._journal.close(journal_patience):
             self._journal.give_up()
         with contextlib.suppress(BackendUnavailable):

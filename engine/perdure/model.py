@@ -1,7 +1,7 @@
 """What the tables hold, as records that cross the seam."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias, TypeVar
 
@@ -62,7 +62,16 @@ class WorkflowRecord:
     epoch: int
     recoveries: int
     strikes: int
+    wake: int
+    """Grows with all that comes for it from others: messages, ends, events."""
     parent_id: str | None
+    detached: bool
+    """The end of its parent is none of its business."""
+    timeout: timedelta | None
+    deadline: datetime | None
+    cancel_requested_at: datetime | None
+    cancel_reason: str | None
+    """Set with `cancel_requested_at`; may be empty."""
     code_version: str | None
     attributes: Attributes
     created_at: datetime
@@ -112,6 +121,21 @@ class Wait:
     kind: str
     due: datetime
     epoch: int
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """Something sent to a workflow. The first with an id counts, for each workflow.
+
+    `position` grows with each message of its sender.
+    """
+
+    id: str
+    workflow_id: str
+    topic: str
+    body_json: str | None
+    sender: str
+    position: int
 
 
 @attrs.frozen(kw_only=True)

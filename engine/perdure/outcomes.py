@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from typing import Any
 
 import attrs
 
@@ -14,6 +15,7 @@ from . import clock, threads
 from .backend import Backend
 from .bell import Bell
 from .errors import UsageError, WorkflowNotFound
+from .mail import EventKey, Published
 from .model import ENDED, WorkflowRecord
 from .outage import GivenUp, Outage
 from .wakeups import News
@@ -31,8 +33,10 @@ class Waiter:
     """Somebody waits for a workflow."""
 
     id: str
-    future: "Future[WorkflowRecord]"
+    future: "Future[Any]"
     since: float
+    event: EventKey | None = None
+    """The event that it waits for instead of the end."""
     record: WorkflowRecord | None = None
     told: bool = False
 
@@ -57,12 +61,21 @@ class Outcomes:
 
         The future fails with `WorkflowNotFound` if there is no such workflow.
         """
-        waiter = Waiter(id, Future(), clock.monotonic())
+        return self._wait(Waiter(id, Future(), clock.monotonic()))
+
+    def event(self, key: EventKey) -> "Future[Published | WorkflowRecord]":
+        """The latest value of an event, once there is one; the record if it ends without.
+
+        The future fails with `WorkflowNotFound` if there is no such workflow.
+        """
+        return self._wait(Waiter(key.workflow_id, Future(), clock.monotonic(), key))
+
+    def _wait(self, waiter: Waiter) -> "Future[Any]":
         with self._changed:
             self._waiters.append(waiter)
             if not self._hearing:
                 self._hearing = True
-                self.bell.on(News.ENDED, call=self.nudge)
+                self.bell.on(News.ENDED, News.SENT, call=self.nudge)
             if not self._polling:
                 self._polling = True
                 threads.start(self._run, name="outcomes")
@@ -119,8 +132,13 @@ class Outcomes:
             return False
         ids = {waiter.id for waiter in waiters}
         records = {r.id: r for r in self.backend.load(ids, only_ended=not first)}
+        published = self._published(waiters)
         answered = False
         for waiter in waiters:
+            if waiter.event in published:
+                answered = True
+                _settle(waiter.future, published[waiter.event])
+                continue
             record = records.get(waiter.id)
             if record is None:
                 if first:
@@ -131,6 +149,11 @@ class Outcomes:
             else:
                 waiter.record = record
         return answered
+
+    def _published(self, waiters: list[Waiter]) -> dict[EventKey | None, Published]:
+        # After the records: who has ended has published all there will ever be.
+        keys = {waiter.event for waiter in waiters if waiter.event is not None}
+        return {one.key: one for one in self.backend.events(keys)} if keys else {}
 
     def _tell(self, waiter: Waiter) -> None:
         """Say what to do if the workflow waits for a worker that does not exist."""
@@ -148,7 +171,7 @@ class Outcomes:
             )
 
 
-def _settle(future: "Future[WorkflowRecord]", outcome: WorkflowRecord | Exception) -> None:
+def _settle(future: "Future[Any]", outcome: WorkflowRecord | Published | Exception) -> None:
     try:
         if isinstance(outcome, Exception):
             future.set_exception(outcome)

@@ -100,6 +100,12 @@ class Chores:
     max_strikes: int
     on_work: Callable[[], None]
     """Something was put back into the queue."""
+    requests: Callable[[], None]
+    """Reads which workflows of this worker are asked to cancel."""
+    on_told: Callable[[], None]
+    """Wake-ups were applied."""
+    _listening: bool = attrs.field(default=False, init=False)
+    """There may be requests that nobody has read."""
     _orphans: bool = attrs.field(default=False, init=False)
     _wake_at: float | None = attrs.field(default=None, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
@@ -120,6 +126,9 @@ class Chores:
         with self._changed:
             self.witness.observe(pulse, at)
             self._orphans = pulse.orphans
+            self._listening = True
+            if pulse.outbox:
+                self._due_in(0.0, at)
             if pulse.next_due is not None:
                 self._due_in((pulse.next_due - pulse.now).total_seconds(), at)
             self._changed.notify()
@@ -135,6 +144,12 @@ class Chores:
             self._due_in(delay.total_seconds(), clock.monotonic())
             self._changed.notify()
 
+    def listen(self) -> None:
+        """Something may be asked of workflows that run here."""
+        with self._changed:
+            self._listening = True
+            self._changed.notify()
+
     def _due_in(self, seconds: float, at: float) -> None:
         due = at + max(0.0, seconds)
         self._wake_at = due if self._wake_at is None else min(due, self._wake_at)
@@ -142,10 +157,12 @@ class Chores:
     def _run(self) -> None:
         outage = Outage("wake workflows")
         while not self._stop.is_set():
-            dead, orphans, due = self._next()
+            dead, orphans, due, listening = self._next()
             try:
                 if dead or orphans:
                     self._reap(dead)
+                if listening:
+                    self.requests()
                 if due:
                     outage.ride_out(self._wake, self._stop)
             except GivenUp:
@@ -155,22 +172,23 @@ class Chores:
             except Exception:  # the next pulse tries again; the thread must live
                 log.exception("worker %s: a chore failed", self.witness.worker_id)
 
-    def _next(self) -> tuple[list[Peer], bool, bool]:
+    def _next(self) -> tuple[list[Peer], bool, bool, bool]:
         """Wait until there is something to do."""
         with self._changed:
             while not self._stop.is_set():
                 now = clock.monotonic()
                 dead, orphans = self.witness.dead(now), self._orphans
                 due = self._wake_at is not None and now >= self._wake_at
-                if dead or orphans or due:
-                    self._orphans = False
+                listening = self._listening
+                if dead or orphans or due or listening:
+                    self._orphans = self._listening = False
                     self._wake_at = None if due else self._wake_at
                     for peer in dead:
                         self.witness.postpone(peer, now)
-                    return dead, orphans, due
+                    return dead, orphans, due, listening
                 times = [t for t in (self.witness.next_due(now), self._wake_at) if t is not None]
                 self._changed.wait(max(0.001, min(times) - now) if times else None)
-        return [], False, False
+        return [], False, False, False
 
     def _reap(self, dead: Sequence[Peer]) -> None:
         while True:
@@ -203,3 +221,4 @@ class Chores:
             woken = self.backend.wake(limit=BATCH)
             if woken:
                 self.on_work()
+                self.on_told()

@@ -8,21 +8,29 @@ replay, retries, recording) is in scripts and so written once.
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from . import threads
-from .attempt import Attempt
-from .context import current_step
+from .attempt import Abandoned, Attempt
+from .branch import Branch, Slot
+from .context import BRANCH, current_step
 from .definition import StepDefinition
 from .errors import StepTimeout
+from .model import Message
+from .vigil import Vigil
 
 R = TypeVar("R")
 
 LEASE_POLL = 0.02
 """How often, in seconds, a body that may not begin yet asks again for the lease."""
+LONGEST_TIMER = 86_400.0
+"""Seconds after which a timer looks at the clock again; clocks and loops have limits."""
 
 
 class Waits(Protocol):
@@ -34,6 +42,22 @@ class Waits(Protocol):
 
     def pause(self, attempt: Attempt, seconds: float) -> Awaitable[None]:
         """So many seconds."""
+        ...
+
+    def over(self, vigil: Vigil, seconds: float | None) -> Awaitable[None]:
+        """Until a vigil is over, or for so many seconds."""
+        ...
+
+    def answer(self, future: "Future[R]") -> Awaitable[R]:
+        """What somebody else's thread comes to."""
+        ...
+
+    def cancelled(self, slot: Slot) -> Awaitable[None]:
+        """Let the pending request to cancel strike.
+
+        Raises:
+            CancelledError: always.
+        """
         ...
 
     def body(
@@ -54,6 +78,21 @@ class Blocking:
     def pause(self, attempt: Attempt, seconds: float) -> "Over[None]":
         attempt.pause(seconds)
         return Over(None)
+
+    def over(self, vigil: Vigil, seconds: float | None) -> "Over[None]":
+        vigil.wait(seconds)
+        return Over(None)
+
+    def answer(self, future: "Future[R]") -> "Over[R]":
+        try:
+            return Over(future.result())
+        except CancelledError as error:
+            raise Abandoned from error
+
+    def cancelled(self, slot: Slot) -> "Over[None]":
+        # A step that runs beside waits until the workflow's own code has been told.
+        strike_at_home(slot.line)
+        return self.pause(slot.attempt, LEASE_POLL)
 
     def body(
         self, attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]
@@ -76,6 +115,22 @@ class Awaiting:
         del attempt
         return asyncio.sleep(seconds)
 
+    def over(self, vigil: Vigil, seconds: float | None) -> Awaitable[None]:
+        return vigil.arrive(seconds)
+
+    def answer(self, future: "Future[R]") -> Awaitable[R]:
+        return asyncio.wrap_future(future)
+
+    async def cancelled(self, slot: Slot) -> None:
+        # The root is told when nothing else moves any more, and whatever waits unwinds.
+        line = _line(slot)
+        line.wait(+1)
+        slot.attempt.rest()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            line.wait(-1)
+
     def body(
         self, attempt: Attempt, definition: StepDefinition, run: Callable[[], Any]
     ) -> Awaitable[Any]:
@@ -86,6 +141,18 @@ class Awaiting:
 
 
 BLOCKING, AWAITING = Blocking(), Awaiting()
+
+
+def strike_at_home(line: Branch) -> None:
+    """Let a pending request to cancel strike, if this is the thread of the workflow's code.
+
+    Raises:
+        CancelledError: it has.
+    """
+    attempt = line.attempt
+    if attempt.cancellation.pending and attempt.home == threading.get_ident():
+        line.strike()
+        raise asyncio.CancelledError
 
 
 class Over(Generic[R]):
@@ -111,12 +178,94 @@ def drive(script: Coroutine[Any, Any, R]) -> R:
     raise AssertionError("a script with blocking waits was suspended")
 
 
-async def settle(attempt: Attempt, waits: Waits) -> None:
-    """Wait until the next body may begin: records durable, lease held, nothing ended."""
+async def settle(slot: Slot, waits: Waits) -> None:
+    """Wait until the next body may begin: records durable, lease held, nothing ended.
+
+    Raises:
+        CancelledError: the workflow is cancelled.
+    """
+    attempt = slot.attempt
     if not attempt.settled():
         await waits.durable(attempt)
     while not attempt.may_begin():
-        await waits.pause(attempt, LEASE_POLL)
+        if attempt.cancellation.pending:
+            await waits.cancelled(slot)
+        else:
+            await waits.pause(attempt, LEASE_POLL)
+
+
+async def watch(slot: Slot, vigil: Vigil, waits: Waits) -> Any:
+    """Wait durably at `slot`: what came, or None when it was time.
+
+    In memory for a while; then the workflow leaves it, and another attempt comes here.
+
+    Raises:
+        Abandoned: it has left.
+        CancelledError: the workflow is cancelled.
+    """
+    attempt = slot.attempt
+    if not attempt.may_begin() and attempt.cancellation.pending:
+        await waits.cancelled(slot)
+    with _waiting(slot, vigil), _in_one_piece(attempt, vigil):
+        while not vigil.over and not attempt.ended:
+            left = _left(attempt, vigil)
+            if left is None or left > 0:
+                await waits.over(vigil, left)
+            elif vigil.timer or vigil.looked:
+                vigil.end()
+            else:  # what came in time counts, however late somebody looks
+                await waits.over(vigil, LEASE_POLL)
+    if attempt.ended:
+        raise Abandoned
+    if vigil.found is None and attempt.cancellation.pending:
+        await waits.cancelled(slot)
+    return vigil.found
+
+
+@contextmanager
+def _in_one_piece(attempt: Attempt, vigil: Vigil) -> Generator[None, None, None]:
+    """Give back what has come for a wait that is broken off."""
+    try:
+        yield
+    except BaseException:
+        if not vigil.end() and isinstance(vigil.found, Message):
+            attempt.inbox.put_back(vigil.found)
+        raise
+
+
+def _left(attempt: Attempt, vigil: Vigil) -> float | None:
+    if vigil.due is None:
+        return None
+    return min((vigil.due - attempt.host.now()).total_seconds(), LONGEST_TIMER)
+
+
+@contextmanager
+def _waiting(slot: Slot, vigil: Vigil) -> Generator[None, None, None]:
+    """Count the line as waiting, and have somebody look for what it waits for."""
+    attempt = slot.attempt
+    attempt.vigils.add(vigil)
+    _count(slot, +1)
+    try:
+        if not attempt.ended:
+            attempt.host.watch(attempt, vigil)
+        yield
+    finally:
+        attempt.vigils.discard(vigil)
+        _count(slot, -1)
+
+
+def _count(slot: Slot, by: int) -> None:
+    if slot.attempt.definition.is_async:
+        _line(slot).wait(by)
+        if by > 0:
+            slot.attempt.rest()
+    else:
+        slot.attempt.shift(-by)
+
+
+def _line(slot: Slot) -> Branch:
+    """The line that awaits, which need not be the one that has called."""
+    return BRANCH.get(None) or slot.line
 
 
 # ------------------------------------------------- bodies on the other side

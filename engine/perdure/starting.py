@@ -6,13 +6,12 @@ from typing import Any, TypeAlias
 import attrs
 import orjson
 
-from .backend import Submission
+from .backend import Existing, Submission
 from .call import Call, StartOptions
-from .codec import Codec, codec_of
+from .codec import Codec, canonical, codec_of
 from .context import STEP
 from .definition import WorkflowDefinition
 from .errors import InvalidArguments, UsageError
-from .workflow import Workflow
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +48,18 @@ def submission(start: Start, new_id: Callable[[], str]) -> Submission:
         delay=options.delay,
         run_at=options.run_at,
         attributes=options.attributes or {},
+        timeout=options.timeout,
+        deadline=options.deadline,
     )
+
+
+def same_work(there: Existing, asked: Submission) -> bool:
+    """Whether what is there under an id is what is asked for again."""
+    if there.name != asked.name:
+        return False
+    if there.input_json == asked.input_json:
+        return True
+    return canonical(there.input_json) == canonical(asked.input_json)
 
 
 def prepare(target: object, args: Sequence[Any], options: Mapping[str, Any]) -> Start:
@@ -68,8 +78,7 @@ def prepare(target: object, args: Sequence[Any], options: Mapping[str, Any]) -> 
                     "arguments and options belong into bind and options",
                 )
             return of_call(target)  # pyright: ignore[reportUnknownArgumentType]  # a match knows no type arguments
-        case Workflow():
-            definition: WorkflowDefinition = target.definition
+        case object(definition=WorkflowDefinition() as definition):
             chosen = StartOptions.of(definition.name, options)
             return of_call(Call(definition, definition.dump(args, {}), chosen))
         case str():

@@ -126,7 +126,8 @@ class Step(Generic[P, R_co]):
         def play() -> Any:
             return drive(execute(slot, self.definition, run, BLOCKING))
 
-        future: Future[Any] = Future(branch.attempt, lambda: context.run(play))
+        known = (slot.branch, slot.seq) in branch.attempt.steps
+        future: Future[Any] = Future(branch, lambda: context.run(play), known)
         future.begin_in(branch.attempt.host.pool)
         return future
 

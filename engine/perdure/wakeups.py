@@ -17,6 +17,10 @@ class News(StrEnum):
     """There is work that a worker may claim."""
     ENDED = "ended"
     """Workflows have ended or are parked."""
+    SENT = "sent"
+    """Messages or events have come, and wake-ups were applied."""
+    ASKED = "asked"
+    """Workflows are asked to cancel."""
     CHANGED = "changed"
     """Something, by somebody: for databases that can tell no more."""
 

@@ -33,9 +33,10 @@ CLOSING_RESOURCES = 5.0
 class Worker(Scope):
     """Runs workflows: in the background of a `with`, or with `run()` until a signal.
 
-    Made by `engine.worker()`. It holds up to six connections, however many workflows
-    run: claims, heartbeat, journal and chores, each with a thread, and where the database
-    tells news, one to tell and one to hear. Beside them there are an event loop for async
+    Made by `engine.worker()`. It holds up to eight connections, however many workflows
+    run: claims, heartbeat, journal and chores, each with a thread; where workflows wait
+    or send, one to look and one to carry; where the database tells news, one to tell and
+    one to hear. Beside them there are an event loop for async
     code and a pool of threads for sync code.
     """
 
@@ -109,12 +110,13 @@ class Worker(Scope):
         self._events.begin()
         self._pool = Pool(self._settings.threads, "steps")
         try:
-            membership = self._new_membership()
-            membership.join()
+            with self._lock:  # one that dies as soon as it has joined is missed by nobody
+                self._membership = self._new_membership()
+                self._membership.join()
         except BaseException:
+            self._membership = None
             self._events.end()
             raise
-        self._membership = membership
         self._on_start(self)
 
     def _new_membership(self) -> Membership:

@@ -7,9 +7,10 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from . import ids
 from .call import Call
-from .context import BRANCH
+from .children import arun_child, run_child
+from .context import BRANCH, current_branch
 from .definition import Async, Definition, WorkflowDefinition
-from .errors import DefinitionError, UsageError
+from .errors import BlockingCall, DefinitionError, UsageError
 from .registry import IMPORTED
 
 P = ParamSpec("P")
@@ -44,13 +45,15 @@ class Workflow(Generic[P, R_co]):
         return fn
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the plain function: nothing is recorded.
+        """Outside a workflow the plain function: nothing is recorded. In one: a child, awaited.
 
         Raises:
-            UsageError: this is a workflow or a step.
+            BlockingCall: a sync workflow called in an async one.
+            UsageError: an async workflow called in a sync one, or any in a step.
         """
         if BRANCH.get(None) is not None:
-            raise UsageError(f"{self.name} is a workflow and cannot be called in another one")
+            child: R_co = self._child(args, kwargs)
+            return child
         if OPEN_ENGINES:
             warnings.warn(
                 f"{self.name} was called directly: nothing is recorded; "
@@ -59,6 +62,25 @@ class Workflow(Generic[P, R_co]):
                 stacklevel=2,
             )
         return self.fn(*args, **kwargs)
+
+    def _child(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        branch = current_branch()
+        if branch is None:
+            raise UsageError(
+                f"{self.name} is a workflow and cannot be called in a step: engine.start"
+            )
+        call: Call[Any] = Call(self.definition, self.definition.dump(args, kwargs))
+        if branch.attempt.definition.is_async == self.definition.is_async:
+            return (arun_child if self.definition.is_async else run_child)(call)
+        if self.definition.is_async:
+            raise UsageError(
+                f"{self.name} is async and this workflow is not: "
+                f"perdure.start_child({self.name}, …).result()"
+            )
+        raise BlockingCall(
+            f"{self.name} is sync and would block the event loop: "
+            f"await (await perdure.astart_child({self.name}, …)).aresult()"
+        )
 
     @overload
     def bind(self: "Workflow[P, Async[T]]", *args: P.args, **kwargs: P.kwargs) -> Call[T]: ...

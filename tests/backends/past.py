@@ -1,7 +1,7 @@
 """Databases of the past: what they hold, how they are kept, and how they are read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,14 @@ from typing import Any
 import attrs
 
 from perdure.backend import Backend, Batch, Query
-from perdure.model import Status
+from perdure.mail import SENT, Subscription, Watch
+from perdure.model import Message, Status
+from perdure.streams import Item
 from perdure_backends.sql.backend import SqlBackend
 from perdure_compat.suite.records import WHEN, claim, end, info, job, join, step, wait
 
+from .letters import item, message
+from .letters import reading as of
 from .sites import TABLES, Site, literal
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -24,14 +28,17 @@ UPDATE workflows SET created_at = '{_THEN}', run_at = '{_THEN}';
 UPDATE workflows SET run_at = '{_FAR}' WHERE workflow_id = 'delayed';
 UPDATE workflows SET started_at = '{_THEN}' WHERE started_at IS NOT NULL;
 UPDATE workflows SET completed_at = '{_THEN}' WHERE completed_at IS NOT NULL;
+UPDATE workflows SET cancel_requested_at = '{_THEN}' WHERE cancel_requested_at IS NOT NULL;
+UPDATE messages SET sent_at = '{_THEN}';
 UPDATE workers SET started_at = '{_THEN}', lease_until = '{_THEN}';
 UPDATE workers SET dead_at = '{_THEN}' WHERE dead_at IS NOT NULL;
 """  # noqa: S608 (our own times)
+_READINGS = [of("running"), of("success", stream=TEXT)]
 _MINE = ("success", "error", "parked", "waiting", "running")
 
 
 def furnish(backend: Backend) -> None:
-    """Have something in every table and, but for `cancelled`, in every status."""
+    """Have something in every table and in every status."""
     assert backend.join(
         info("a", names=["work", TEXT], code_version="v1"), lease=timedelta(hours=1)
     )
@@ -47,7 +54,7 @@ def furnish(backend: Backend) -> None:
         end("waiting", Status.WAITING, run_at=WHEN),
     ]
     waits = [wait("waiting", 2), wait("running", 3)]
-    said = backend.commit("a", Batch(steps=steps, waits=waits, transitions=moved))
+    said = backend.commit("a", Batch(steps=steps, waits=waits, transitions=moved, items=_items()))
     assert not said.fenced
     backend.leave("a")
     attributes = {"customer": TEXT, "amount": 12, "rate": 0.5, "vip": True}
@@ -58,17 +65,40 @@ def furnish(backend: Backend) -> None:
         job("due", delay=timedelta(hours=1)),
     ]
     assert not backend.submit(waiting)
+    _send_mail(backend)
     join(backend, "b")
+
+
+def _send_mail(backend: Backend) -> None:
+    """Have something in the tables that came with revision 0002, and wake-ups on their way."""
+    far = datetime(9000, 1, 1, tzinfo=UTC)
+    child = job("cancelled", parent_id="running", timeout=timedelta(hours=1), deadline=far)
+    assert not backend.submit([attrs.evolve(child, detached=True)])
+    assert backend.cancel(["cancelled"], reason=TEXT) == {"cancelled": Status.CANCELLED}
+    assert [*backend.send([message("delayed", "m", body_json=json.dumps(TEXT))])] == [SENT]
+    assert [*backend.subscribe([Subscription("delayed", "running")])] == ["running"]
+
+
+def _items() -> list[Item]:
+    """What is written to streams: by code, by a step, and the end."""
+    by_step = item("running", 2**32 + 5, place="0.1:1", attempt=2**16 + 3)
+    return [
+        item("running", 2**32, value_json=json.dumps(TEXT)),
+        by_step,
+        item("success", 1, stream=TEXT, value_json=None, closes=True),
+    ]
 
 
 def picture(backend: SqlBackend, site: Site) -> str:
     """All there is, as SQL, with times that are always the same."""
     site.execute(_FIXED)
     lines = [backend.migration_sql().rstrip()]
-    for table in TABLES:
-        rows = sorted([*map(literal, row)] for row in site.rows(f"SELECT * FROM {table}"))  # noqa: S608 (ours)
+    for table, columns in TABLES.items():
+        asked = f"SELECT {columns or '*'} FROM {table}"  # noqa: S608 (ours)
+        rows = sorted([*map(literal, row)] for row in site.rows(asked))
         space = "" if site.url.startswith("sqlite") else "perdure."
-        lines += [f"INSERT INTO {space}{table} VALUES ({', '.join(row)});" for row in rows]  # noqa: S608 (ours)
+        into = f"{space}{table} ({columns})" if columns else f"{space}{table}"
+        lines += [f"INSERT INTO {into} VALUES ({', '.join(row)});" for row in rows]  # noqa: S608 (ours)
     return "\n".join(lines) + "\n"
 
 
@@ -80,16 +110,26 @@ def reading(backend: Backend) -> dict[str, Any]:
         "workflows": [_plain(each) for each in found],
         "steps": [_plain(each) for history in histories for each in history.steps],
         "waits": [_plain(each) for history in histories for each in history.waits],
+        "messages": [_plain(each) for each in _pending(backend, [each.id for each in found])],
+        "items": [_plain(each) for each in backend.read(_READINGS, limit=10)],
         "known": backend.service(TEXT, "default").known,
     }
 
 
+def _pending(backend: Backend, ids: Sequence[str]) -> list[Message]:
+    watches = [Watch(workflow_id=each, topics=["news"]) for each in ids]
+    return [one for sight in backend.look(watches, limit=10) for one in sight.messages]
+
+
 def _plain(record: Any) -> dict[str, Any]:
     fields: Mapping[str, Any] = attrs.asdict(record, recurse=False)
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in fields.items()
-    }
+    return {key: _text(value) for key, value in fields.items()}
+
+
+def _text(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, timedelta) else value
 
 
 def holds(now: Any, then: Any) -> bool:

@@ -9,7 +9,7 @@ import attrs
 from perdure.backend import NOT_YOURS, RECORDED, Backend, Batch
 from perdure.model import Status
 from perdure_backends.testing.actors import Act
-from perdure_backends.testing.world import World, rescue
+from perdure_backends.testing.world import World, deliver, rescue
 from perdure_compat.fault import Crash
 from perdure_compat.suite.records import (
     AT_ONCE,
@@ -55,6 +55,7 @@ class Scene:
                 role.truth(world, answer)
         if not any(isinstance(answer, Crash) for answer in answers):
             self.together(*answers)
+        deliver(world)
         rescue(world)
 
 

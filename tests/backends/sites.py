@@ -18,8 +18,20 @@ from perdure_backends.sql.backend import SqlBackend
 from perdure_backends.sqlite import SqliteBackend
 
 SCRATCH = Path(__file__).with_name("revisions")
-NEXT = "0002"
-TABLES = ("workflows", "workflow_steps", "waits", "workers", "definitions")
+NEXT = "0003"
+TABLES = {
+    "workflows": "",
+    "workflow_steps": "",
+    "waits": "",
+    "workers": "",
+    "definitions": "",
+    "messages": "",
+    "subscriptions": "",
+    # Its numbers are the database's, which will give the next ones.
+    "wakeups": "workflow_id, n, fan",
+    "stream_items": "",
+}
+"""All, and which columns are taken along where it is not every one."""
 _CATALOG = """
 SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || coalesce(column_default, '')
 FROM information_schema.columns WHERE table_schema = 'perdure'

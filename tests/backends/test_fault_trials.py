@@ -29,10 +29,10 @@ class _Blind(Runner):
 
 
 class _Halving(SqliteBackend):
-    """Writes steps and waits in one transaction, and transitions in another."""
+    """Writes transitions in a transaction of their own, after all else."""
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
-        first = super().commit(worker_id, Batch(steps=batch.steps, waits=batch.waits))
+        first = super().commit(worker_id, attrs.evolve(batch, transitions=()))
         second = super().commit(worker_id, Batch(transitions=batch.transitions))
         return attrs.evolve(first, transitions=second.transitions)
 

@@ -8,16 +8,19 @@ import pytest
 from perdure_backends.testing.schedules import Bounds
 from perdure_backends.testing.world import World
 
+from .mail_scenes import LETTERS
 from .roles import Scene
 from .scenes import PAIRS
 from .stage import Stage
+from .stream_scenes import STREAMS
 
+_SCENES = {**PAIRS, **LETTERS, **STREAMS}
 _log = logging.getLogger(__name__)
 _SWITCHES = 3
 """Beside the death: nearly all there are, except where two reapers go through many statements."""
 
 
-@pytest.mark.parametrize("scene", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("scene", _SCENES.values(), ids=_SCENES)
 def test_every_schedule_of_two_actors_keeps_the_invariants(
     scene: Callable[[World], Scene], stage: Stage
 ) -> None:
@@ -26,7 +29,7 @@ def test_every_schedule_of_two_actors_keeps_the_invariants(
     assert count > 1
 
 
-@pytest.mark.parametrize("scene", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("scene", _SCENES.values(), ids=_SCENES)
 def test_either_of_two_actors_may_die_at_any_of_its_stops(
     scene: Callable[[World], Scene], stage: Stage
 ) -> None:

@@ -13,20 +13,23 @@ from perdure_backends.testing.world import World
 
 from .roles import Scene
 from .stage import Stage
+from .stream_scenes import follow_two_tries_to_write
 from .trios import TRIOS, claim_finish_and_reap
 
+_SCENES = {**TRIOS, "follow_two_tries_to_write": follow_two_tries_to_write}
 _log = logging.getLogger(__name__)
 _BOUNDS = {
     "takeover_finish_and_claim": Bounds(switches=3),
     "claims_of_the_dying": Bounds(switches=4),
     "claim_release_and_reap": Bounds(switches=4),
     "leave_finish_and_reap": Bounds(switches=4),
+    "follow_two_tries_to_write": Bounds(switches=4),
 }
 """Without a bound the first has 13,131 schedules, the others up to 900; all have been played."""
 
 
 @pytest.mark.long(40)
-@pytest.mark.parametrize("scene", TRIOS.values(), ids=TRIOS)
+@pytest.mark.parametrize("scene", _SCENES.values(), ids=_SCENES)
 def test_the_schedules_of_three_actors_keep_the_invariants(
     scene: Callable[[World], Scene], stage: Stage
 ) -> None:

@@ -13,9 +13,11 @@ from perdure_backends.sql.compiled import Build
 from perdure_backends.testing.rewriting import rewrite
 from perdure_backends.testing.world import World
 
+from .mail_scenes import subscribe_and_publish
 from .roles import Scene
 from .scenes import reap_and_claim, takeover_and_record, two_claims
 from .stage import staged
+from .stream_scenes import takeover_and_write
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +40,12 @@ LOCKLESS = (
         scene=takeover_and_record,
     ),
     Lockless(
+        name="a fence that locks nothing, where only items are written",
+        build=commits.commit,
+        lock=" FOR KEY SHARE",
+        scene=takeover_and_write,
+    ),
+    Lockless(
         name="a death that takes no strong lock",
         build=workers.declare,
         lock=" FOR UPDATE SKIP LOCKED",
@@ -55,6 +63,12 @@ LOCKLESS = (
         build=claims.claim,
         lock=" FOR KEY SHARE",
         scene=reap_and_claim,
+    ),
+    Lockless(
+        name="a publishing that locks nothing",
+        build=commits.commit,
+        lock=" FOR NO KEY UPDATE OF workflows",
+        scene=subscribe_and_publish,
     ),
 )
 

@@ -9,7 +9,7 @@ A picture of an older revision is never written again.
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 import perdure
 from perdure.backend import RECORDED, Batch, Lane, Query
 from perdure.errors import SchemaError
+from perdure.mail import SENT, Subscription
 from perdure.model import Status
 from perdure_backends.sql import migrate
 from perdure_backends.sql.backend import SqlBackend
@@ -28,6 +29,7 @@ from perdure_compat.suite.records import (
     PATIENT,
     claim,
     end,
+    get,
     info,
     join,
     step,
@@ -35,6 +37,7 @@ from perdure_compat.suite.records import (
     submit,
 )
 
+from .letters import message, taking
 from .mortal import use
 from .past import PICTURES, TEXT, furnish, holds, picture, reading
 from .sites import NEXT, Site, connected, with_next_revision
@@ -91,16 +94,31 @@ def _go_on(backend: SqlBackend) -> None:
     taken = {each.id: each.epoch for each in backend.claim("z", lanes, limit=100)}
     due = {TEXT: 1, "elsewhere": 1, "due": 1, "running": 2, "waiting": 2, "parked": 2}
     assert taken == due
+    _end(backend, due)
+    left = {one.id for one in backend.find(Query()) if not one.status.final}
+    assert left == {"delayed"}
+
+
+def _end(backend: SqlBackend, due: Mapping[str, int]) -> None:
+    """Record a step of each of these and end it; one has got a message, one is awaited."""
     before = {each: steps_of(backend, each) for each in due}
-    steps = [step(each, 9, epoch=epoch) for each, epoch in due.items()]
-    ends = [end(each, epoch=epoch) for each, epoch in due.items()]
-    said = backend.commit("z", Batch(steps=steps, transitions=ends))
+    assert [*backend.send([message("running", "last")])] == [SENT]
+    assert [*backend.subscribe([Subscription("delayed", "due")])] == ["due"]
+    batch = Batch(
+        steps=[step(each, 9, epoch=epoch) for each, epoch in due.items()],
+        transitions=[end(each, epoch=epoch) for each, epoch in due.items()],
+        consumptions=[taking("last", "running", 9, epoch=2)],
+    )
+    said = backend.commit("z", batch)
+    assert said.wakeups
     assert [*said.steps] == [RECORDED] * len(due)
     assert [*said.transitions] == [Status.SUCCESS] * len(due)
     for each in due:
         assert [*before[each]] == [one for one in steps_of(backend, each) if one.seq != 9]
-    left = {one.id for one in backend.find(Query()) if not one.status.final}
-    assert left == {"delayed"}
+    woken = get(backend, "delayed").wake
+    assert backend.wake(limit=10) > 0
+    assert get(backend, "delayed").wake > woken
+    assert backend.wake(limit=10) == 0
 
 
 # ------------------------------------------------------ one revision more

@@ -18,7 +18,19 @@ import pytest
 
 from perdure_backends.postgres import PostgresBackend
 from perdure_backends.postgres.dialect import POSTGRES
-from perdure_backends.sql import claims, commits, steps, workers, workflows
+from perdure_backends.sql import (
+    cancellation,
+    claims,
+    commits,
+    events,
+    messages,
+    outbox,
+    steps,
+    streams,
+    subscriptions,
+    workers,
+    workflows,
+)
 from perdure_backends.sql.compiled import Build, Compiled
 from perdure_backends.sqlite import SqliteBackend
 from perdure_backends.sqlite.dialect import SQLITE
@@ -42,6 +54,8 @@ _SQLITE_KNOWLEDGE = {
 }
 _PAGES = 40
 """How many pages a row may cost: each index of its tables, from the root to the leaf."""
+_PAGES_WITH_MAIL = 60
+"""Where it takes a message too, and publishes an event."""
 _GONE = 2_000
 _AT_LEAST = 100
 """Pages that are touched for no row of the crowd: who works, and what is locked."""
@@ -56,9 +70,14 @@ class Hot:
     indexes: Set[str] = attrs.field(kw_only=True)
     rows: int = attrs.field(kw_only=True)
     """The most that it may read from one table, or write there."""
+    pages: int = attrs.field(default=_PAGES, kw_only=True)
+    """How many pages each of them may cost."""
 
 
 _COMMIT = (commits.STEPS, commits.WAITS, commits.TRANSITIONS)
+_MAIL = (commits.CONSUMPTIONS, commits.EVENTS)
+_READ = BATCH + LIMIT
+"""Items: one of each stream that is read, and many of one of them."""
 _HOT = {
     "claim": Hot(claims.claim, (False,), indexes={"workflows_ready", "workflows_pkey"}, rows=LIMIT),
     "suspects": Hot(
@@ -68,7 +87,47 @@ _HOT = {
     "fresh commit": Hot(
         commits.commit, (commits.FRESH, *_COMMIT), indexes={"workflows_pkey"}, rows=BATCH
     ),
-    "heartbeat": Hot(workers.heartbeat, indexes={"workflows_due", "workflows_owned"}, rows=2),
+    "commit with mail": Hot(
+        commits.commit,
+        (*_COMMIT, *_MAIL),
+        indexes={"workflows_pkey"},
+        rows=BATCH,
+        pages=_PAGES_WITH_MAIL,
+    ),
+    "fresh commit with mail": Hot(
+        commits.commit,
+        (commits.FRESH, *_COMMIT, *_MAIL),
+        indexes={"workflows_pkey"},
+        rows=BATCH,
+        pages=_PAGES_WITH_MAIL,
+    ),
+    "commit with items": Hot(
+        commits.commit,
+        (*_COMMIT, commits.ITEMS),
+        indexes={"workflows_pkey"},
+        rows=BATCH,
+        pages=_PAGES_WITH_MAIL,
+    ),
+    "only items": Hot(commits.commit, (commits.ITEMS,), indexes={"workflows_pkey"}, rows=BATCH),
+    "read": Hot(streams.read, indexes={"stream_items_pkey"}, rows=_READ),
+    "heartbeat": Hot(
+        workers.heartbeat,
+        indexes={"workflows_due", "workflows_owned", "workflows_deadlines", "wakeups_pkey"},
+        rows=2,
+    ),
+    "send": Hot(messages.send, indexes={"workflows_pkey"}, rows=BATCH),
+    "sent": Hot(messages.sent, indexes={"messages_pkey"}, rows=BATCH),
+    "look": Hot(messages.pending, indexes={"workflows_pkey", "messages_pending"}, rows=BATCH),
+    "latest events": Hot(events.latest, indexes={"workflow_steps_events"}, rows=BATCH),
+    "drain": Hot(outbox.drain, indexes={"wakeups_pkey", "workflows_pkey"}, rows=LIMIT),
+    "fans": Hot(outbox.fans, indexes={"wakeups_pkey"}, rows=BATCH),
+    "spread": Hot(outbox.spread, indexes={"subscriptions_pkey"}, rows=BATCH),
+    "subscribe": Hot(subscriptions.subscribe, indexes={"workflows_pkey"}, rows=BATCH),
+    "requests": Hot(cancellation.requests, indexes={"workflows_requests"}, rows=BATCH),
+    "deadlines": Hot(cancellation.overdue, indexes={"workflows_deadlines"}, rows=LIMIT),
+    "ask many": Hot(cancellation.ask, (False,), indexes={"workflows_pkey"}, rows=BATCH),
+    "ask one": Hot(cancellation.ask, (True,), indexes={"workflows_pkey"}, rows=BATCH),
+    "asked": Hot(cancellation.standing, indexes={"workflows_pkey"}, rows=BATCH),
     "recover": Hot(claims.recover, indexes={"workflows_owned"}, rows=LIMIT),
     "wake": Hot(workflows.wake, indexes={"workflows_due", "workflows_pkey"}, rows=LIMIT),
     "reconcile": Hot(claims.reconcile, indexes={"workflows_owned"}, rows=BATCH),
@@ -80,6 +139,7 @@ _HOT = {
     "recorded": Hot(steps.recorded, indexes={"workflow_steps_pkey"}, rows=BATCH),
     "standing": Hot(workflows.standing, indexes={"workflows_pkey"}, rows=BATCH),
 }
+_TABLES = ("workflows", "workflow_steps", "waits", "messages", "subscriptions", "stream_items")
 _SMALL = {"workers", "definitions"}
 """Tables that a scan reads whole without harm."""
 
@@ -94,7 +154,7 @@ def crowded(postgres_alone: str) -> Generator[psycopg.Connection[Any], None, Non
         backend.migrate()
     with psycopg.connect(postgres_alone, autocommit=True) as psql:
         psql.execute("SET search_path = perdure; SET synchronous_commit = off")
-        for table in ("workflows", "workflow_steps", "waits"):
+        for table in _TABLES:
             # The disk is not what is looked at here.
             psql.execute(f"ALTER TABLE {table} SET UNLOGGED".encode())
         _fill(psql, FEW)
@@ -129,14 +189,14 @@ def _cheap(plan: Plan, hot: Hot) -> bool:
         and plan.scanned <= _SMALL
         and plan.most(besides=_SMALL) <= hot.rows
         and plan.sorted <= max(LIMIT, BATCH)
-        and plan.pages <= _AT_LEAST + _PAGES * hot.rows
+        and plan.pages <= _AT_LEAST + hot.pages * hot.rows
     )
 
 
 # ---------------------------------------------------------------- sqlite
 
-_WORKFLOWS, _STEPS, _WAITS = (
-    f"sqlite_autoindex_{table}_1" for table in ("workflows", "workflow_steps", "waits")
+_WORKFLOWS, _STEPS, _WAITS, _MESSAGES, _SUBSCRIPTIONS, _ITEMS = (
+    f"sqlite_autoindex_{table}_1" for table in _TABLES
 )
 _SQLITE_HOT = {
     "candidates": Hot(claims.candidates, (False,), indexes={"workflows_ready"}, rows=LIMIT),
@@ -144,9 +204,33 @@ _SQLITE_HOT = {
     "take": Hot(claims.take_ids, indexes={_WORKFLOWS}, rows=BATCH),
     "record": Hot(steps.record, indexes={_WORKFLOWS}, rows=1),
     "wait": Hot(steps.wait, indexes={_WORKFLOWS}, rows=1),
+    "write": Hot(streams.write, indexes={_WORKFLOWS}, rows=1),
+    "read": Hot(streams.read, indexes={_ITEMS}, rows=_READ),
     "let_go": Hot(claims.let_go, indexes={_WORKFLOWS}, rows=1),
     "wake": Hot(workflows.wake, indexes={"workflows_due", _WORKFLOWS}, rows=LIMIT),
-    "pulse": Hot(workers.pulse, indexes={"workflows_due", "workflows_owned"}, rows=_GONE),
+    "pulse": Hot(
+        workers.pulse,
+        indexes={"workflows_due", "workflows_owned", "workflows_deadlines"},
+        rows=_GONE,
+    ),
+    "insert": Hot(messages.insert, indexes={_WORKFLOWS}, rows=BATCH),
+    "sent": Hot(messages.sent, indexes={_MESSAGES}, rows=BATCH),
+    "look": Hot(messages.pending, indexes={_WORKFLOWS, _MESSAGES, "messages_pending"}, rows=BATCH),
+    "consume": Hot(messages.consume, indexes={_WORKFLOWS, _STEPS, _MESSAGES}, rows=1),
+    "tell of an event": Hot(outbox.events, indexes={_WORKFLOWS, _STEPS}, rows=1),
+    "tell of an end": Hot(outbox.ends, indexes={_WORKFLOWS}, rows=1),
+    "tell of ends": Hot(cancellation.ends, indexes={_WORKFLOWS}, rows=BATCH),
+    "latest events": Hot(events.latest, indexes={"workflow_steps_events"}, rows=BATCH),
+    "fans": Hot(outbox.fans, indexes=frozenset(), rows=BATCH),
+    "spread": Hot(outbox.spread, indexes={_SUBSCRIPTIONS}, rows=BATCH),
+    "apply": Hot(outbox.apply, indexes={_WORKFLOWS}, rows=BATCH),
+    "sweep": Hot(outbox.sweep, indexes=frozenset(), rows=BATCH),
+    "mark": Hot(subscriptions.mark, indexes={_WORKFLOWS}, rows=1),
+    "enter": Hot(subscriptions.enter, indexes={_WORKFLOWS}, rows=BATCH),
+    "requests": Hot(cancellation.requests, indexes={"workflows_requests"}, rows=BATCH),
+    "deadlines": Hot(cancellation.overdue, indexes={"workflows_deadlines"}, rows=LIMIT),
+    "ask": Hot(cancellation.ask, (False,), indexes={_WORKFLOWS}, rows=BATCH),
+    "asked": Hot(cancellation.standing, indexes={_WORKFLOWS}, rows=BATCH),
     "recover": Hot(claims.recover, indexes={"workflows_owned"}, rows=LIMIT),
     "reconcile": Hot(claims.reconcile, indexes={"workflows_owned"}, rows=BATCH),
     "results": Hot(workflows.load, (True,), indexes={_WORKFLOWS}, rows=BATCH),
@@ -161,8 +245,8 @@ _NUMBERS = (
     "(WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count "
     "WHERE n < {count}) SELECT n FROM count)"
 )
-_SORTS = {"submit"}
-"""It sorts what it is given."""
+_SORTS = {"submit", "insert", "enter", "look"}
+"""They sort what they are given, or the few that they have found."""
 _LOOK = 100
 """Instructions of SQLite's machine between two looks at it."""
 _INSTRUCTIONS = 400
@@ -207,7 +291,10 @@ def _dear(shell: sqlite3.Connection, name: str, hot: Hot) -> str | None:
     plan = "\n".join(row[3] for row in shell.execute(f"EXPLAIN QUERY PLAN {text}", given))
     cheap = (
         all(index in plan for index in hot.indexes)
-        and not re.search(r"SCAN (workflows|workflow_steps|waits|candidate)\b", plan)
+        and not re.search(
+            r"SCAN (workflows|workflow_steps|waits|messages|found|subscriptions|stream_items|candidate)\b",
+            plan,
+        )
         and (name in _SORTS or "TEMP B-TREE FOR ORDER BY" not in plan)
         and _instructions(shell, text, given) <= _INSTRUCTIONS * hot.rows
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .terminal import SHOP, Perdure
+from .terminal import OFFICE, SHOP, Perdure
 
 
 @pytest.fixture
@@ -22,8 +22,18 @@ def perdure(tmp_path: Path) -> Perdure:
 @pytest.fixture
 def shop(perdure: Perdure) -> Perdure:
     """The same, with a module `shop` and a database `shop.db` that is configured."""
-    perdure.write("shop.py", SHOP)
-    perdure.write("pyproject.toml", '[tool.perdure]\nurl = "sqlite:///shop.db"\n')
+    return _configured(perdure, "shop", SHOP)
+
+
+@pytest.fixture
+def office(perdure: Perdure) -> Perdure:
+    """The same with `office`, whose workflows wait for others."""
+    return _configured(perdure, "office", OFFICE)
+
+
+def _configured(perdure: Perdure, name: str, text: str) -> Perdure:
+    perdure.write(f"{name}.py", text)
+    perdure.write("pyproject.toml", f'[tool.perdure]\nurl = "sqlite:///{name}.db"\n')
     assert perdure("migrate").code == 0
     return perdure
 

@@ -36,7 +36,7 @@ def fail() -> None:
     raise ValueError("no luck")
 
 
-@perdure.step(retries=perdure.Retry(attempts=2, delay=timedelta(hours=1)))
+@perdure.step(retries=perdure.Retry(None, delay=timedelta(seconds=0.5), factor=1.0))
 def ring() -> None:
     raise ConnectionError("busy")
 
@@ -51,6 +51,43 @@ def call() -> None:
 def wait() -> None:
     hello("before")
     perdure.sleep(timedelta(hours=1))
+"""
+
+
+OFFICE = """
+from datetime import timedelta
+
+import perdure
+
+APPROVAL = perdure.Topic("approval", bool)
+ADVICE = perdure.Topic("advice", str)
+
+
+@perdure.step(retries=perdure.Retry(attempts=2, delay=timedelta(hours=1), jitter=0.0))
+def ring() -> None:
+    raise ConnectionError("busy")
+
+
+@perdure.workflow
+def approve() -> bool:
+    return perdure.receive(APPROVAL)
+
+
+@perdure.workflow
+def ask() -> str:
+    return perdure.receive(ADVICE, timeout=timedelta(hours=1))
+
+
+@perdure.workflow
+def call() -> None:
+    ring()
+
+
+@perdure.workflow
+def delegate() -> bool:
+    kept = perdure.start_child(approve, id="kept")
+    perdure.start_child(ask, id="let-go", detach=True)
+    return kept.result()
 """
 
 

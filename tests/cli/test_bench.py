@@ -1,5 +1,6 @@
 """`perdure bench`: each workload, small; that its figures are there and make sense, not how fast."""
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,6 +19,8 @@ FIGURES = {
     "history": DRAINED | {"empty_workflows_per_second", "ratio_to_empty"},
     "snapshot": DRAINED | {"alone_workflows_per_second", "ratio_to_alone"},
     "limit": {"limit_workflows_per_second"},
+    "waiting": {"wakeups_per_second"},
+    "messages": {"messages_per_second", "sends_per_second", "p50_ms", "p99_ms"},
 }
 
 
@@ -42,7 +45,9 @@ def test_a_workload_tells_its_figures_on_sqlite(perdure: Perdure, workload: str)
     assert not [*perdure.folder.rglob("*.db*")]
 
 
-@pytest.mark.parametrize("workload", ["drain", "latency", "enqueue", "history"])
+@pytest.mark.parametrize(
+    "workload", ["drain", "latency", "enqueue", "history", "waiting", "messages"]
+)
 def test_a_workload_tells_its_figures_on_postgresql(
     perdure: Perdure, postgres_url: str, workload: str
 ) -> None:
@@ -63,6 +68,13 @@ def test_idle_counts_the_transactions_of_a_worker(perdure: Perdure, postgres_url
 def test_recovery_ends_what_a_killed_worker_held(perdure: Perdure) -> None:
     told = bench(perdure, "recovery")
     assert told["seconds"] == pytest.approx(told["seconds_beyond_lease"] + 10)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells of a process")
+def test_waiting_counts_the_threads_and_the_memory_of_the_workers(perdure: Perdure) -> None:
+    told = bench(perdure, "waiting", "--workers", "1")
+    assert told["threads"] < told["workflows"]
+    assert abs(told["bytes_per_workflow"]) < 10_000_000
 
 
 def test_drain_runs_sync_workflows_too(perdure: Perdure) -> None:

@@ -163,7 +163,11 @@ def test_options_may_stand_before_the_command(shop: Perdure) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "migrate", "worker", "start", "result", "list", "show", "resume"]
+    "command",
+    [
+        *("demo", "migrate", "worker", "start", "result", "list", "show"),
+        *("send", "cancel", "resume"),
+    ],
 )
 def test_every_command_explains_itself(perdure: Perdure, command: str) -> None:
     told = perdure(command, "--help")

@@ -40,9 +40,18 @@ def test_an_unknown_workflow_name_is_refused(shop: Perdure) -> None:
     assert "'chekout'" in refused.err
 
 
-@pytest.mark.parametrize("command", ["show", "result", "resume"])
-def test_an_unknown_id_is_exit_5(shop: Perdure, command: str) -> None:
-    refused = shop(command, "nobody", "--json")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "nobody"),
+        ("result", "nobody"),
+        ("resume", "nobody"),
+        ("cancel", "nobody"),
+        ("send", "nobody", "approval", "true"),
+    ],
+)
+def test_an_unknown_id_is_exit_5(shop: Perdure, command: tuple[str, ...]) -> None:
+    refused = shop(*command, "--json")
     assert refused.code == 5
     assert refused.json["error"]["code"] == "workflow-not-found"
     assert "perdure list" in refused.err
@@ -55,10 +64,18 @@ def test_an_ambiguous_duration_is_refused(shop: Perdure, text: str) -> None:
     assert "30s" in refused.err
 
 
-def test_an_argument_that_is_no_json_is_told_how(shop: Perdure) -> None:
-    refused = shop("start", "greet", "Ada")
+@pytest.mark.parametrize("command", [("start", "greet"), ("send", "g-1", "name")])
+def test_an_argument_that_is_no_json_is_told_how(shop: Perdure, command: tuple[str, ...]) -> None:
+    refused = shop(*command, "Ada")
     assert refused.code == 2
     assert """'"Ada"'""" in refused.err
+
+
+@pytest.mark.parametrize("text", ["2026-12-24", "2026-12-24T18:00", "tomorrow", "18:00Z", ""])
+def test_a_time_without_a_zone_is_refused(shop: Perdure, text: str) -> None:
+    refused = shop("start", "greet", f"--deadline={text}")
+    assert refused.code == 2
+    assert "2026-12-24T18:00Z" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -66,6 +83,10 @@ def test_an_argument_that_is_no_json_is_told_how(shop: Perdure) -> None:
     [
         ("start", "greet", "--attribute", "x"),
         ("start", "greet", "--priority", "high"),
+        ("start", "greet", '"Ada"', "--timeout", "0s"),
+        ("send", "g-1", "", "true"),
+        ("send", "g-1", "name", "NaN"),
+        ("send", "g-1", "name", "1", "--key", ""),
         ("list", "--status", "done"),
         ("list", "--limit", "0"),
         ("migrate", "--sql", "--check"),

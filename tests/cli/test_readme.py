@@ -1,6 +1,7 @@
 """The README: its example is the file that runs, its commands are what CI runs."""
 
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,16 +11,17 @@ from typing import Any
 
 from perdure.cli.exits import MEANINGS
 
-from .terminal import PATIENCE, Perdure, eventually
+from .terminal import PATIENCE, Answer, Perdure, eventually
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOP = ROOT / "docs" / "examples" / "shop.py"
+EXAMPLES = ROOT / "docs" / "examples"
+SHOP, REFUNDS = EXAMPLES / "shop.py", EXAMPLES / "refunds.py"
 
 
-def test_the_example_is_the_file_in_docs() -> None:
-    [block] = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-    assert block == SHOP.read_text(encoding="utf-8")
+def test_the_examples_are_the_files_in_docs() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    assert blocks == [file.read_text(encoding="utf-8") for file in (SHOP, REFUNDS)]
 
 
 def test_ci_runs_the_two_commands_of_the_readme() -> None:
@@ -67,6 +69,24 @@ def _begun_and_stopped(perdure: Perdure, number: signal.Signals) -> bool:
 
 def _sleeping(shown: dict[str, Any]) -> bool:
     return shown.get("status") == "waiting" and bool(shown["waits"])
+
+
+def test_the_refund_waits_for_its_approval(perdure: Perdure) -> None:
+    shutil.copy(REFUNDS, perdure.folder)
+    work, *others = _commands("perdure worker refunds")
+    with perdure.worker(*work[2:]):
+        answers: dict[str, Answer] = {}
+        for _, command, *arguments in others:
+            answers[command] = perdure(command, *arguments)
+            assert answers[command].code == 0, answers[command].err
+    assert answers["result"].out == '"order-42 paid back"\n'
+
+
+def _commands(first: str) -> list[list[str]]:
+    """The commands of the README's block that begins with this one, without their comments."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    [block] = [block for block in blocks if block.startswith(f"$ {first}")]
+    return [shlex.split(line[2:], comments=True) for line in block.splitlines()]
 
 
 def _shown(perdure: Perdure) -> dict[str, Any]:

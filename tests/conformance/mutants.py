@@ -10,32 +10,11 @@ from perdure.errors import BackendUnavailable, OutcomeUnknown
 from perdure_backends.sql import claims, steps, workers, workflows
 from perdure_backends.sqlite import SqliteBackend
 
-from .changes import Change, does, says, under_its_own_scheme
+from .changes import does, says, under_its_own_scheme
+from .forgetful import FORGETFUL
+from .mutant import Mutant
 
 _DEAD = " AND workers.dead_at IS NULL"
-
-
-@attrs.frozen(kw_only=True)
-class Mutant:
-    """A backend that is right but for one change."""
-
-    name: str
-    wrong: str
-    """The mistake, in a sentence."""
-    change: Change
-    noun: str
-    caught_by: str
-    """The test of the suite, under this noun, that must fail."""
-
-    @property
-    def scheme(self) -> str:
-        """By which its URL chooses it."""
-        return f"mutant-{self.name}"
-
-    @property
-    def attribute(self) -> str:
-        """What its class is called in this module."""
-        return self.name.replace("-", "_")
 
 
 def _each_alone(right: Any, self: Backend, worker_id: str, batch: Batch) -> Committed:
@@ -49,6 +28,7 @@ def _each_alone(right: Any, self: Backend, worker_id: str, batch: Batch) -> Comm
         steps=[answer for one in told for answer in one.steps],
         waits=[answer for one in told for answer in one.waits],
         transitions=[answer for one in told for answer in one.transitions],
+        wakeups=any(one.wakeups for one in told),
     )
 
 
@@ -393,6 +373,7 @@ MUTANTS = [
         noun="queries",
         caught_by="test_load_may_leave_out_what_has_not_ended",
     ),
+    *FORGETFUL,
 ]
 
 

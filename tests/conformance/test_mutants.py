@@ -7,7 +7,8 @@ import pytest
 
 from . import mutants
 from .judging import Judge
-from .mutants import MUTANTS, Mutant
+from .mutant import Mutant
+from .mutants import MUTANTS
 
 
 @pytest.fixture(scope="module")

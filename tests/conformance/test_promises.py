@@ -8,9 +8,10 @@ import attrs
 import pytest
 
 from perdure import backend as seam
-from perdure import exchange
+from perdure import exchange, mail, streams
 from perdure.backend import (
     Backend,
+    Batch,
     Capabilities,
     SchemaVersion,
     Submission,
@@ -18,6 +19,8 @@ from perdure.backend import (
     Wakeups,
     WorkerInfo,
 )
+from perdure.mail import Mail
+from perdure.streams import Item, Streams
 from perdure_compat import plugin
 from perdure_compat.judge import SUITE
 from perdure_compat.promise import MARK, name_of, said_by
@@ -25,11 +28,12 @@ from perdure_compat.promise import MARK, name_of, said_by
 VERBS = [getattr(Backend, name) for name in sorted(Backend.__abstractmethods__)]
 RECORDS = [
     one
-    for one in vars(exchange).values()
-    if isinstance(one, type) and one.__module__ == exchange.__name__
+    for module in (exchange, mail, streams)
+    for one in vars(module).values()
+    if isinstance(one, type) and one.__module__ == module.__name__
 ]
 NEWS = [Backend.wakeups, Wakeups, Wakeups.publish, Wakeups.listen, Wakeups.close]
-SOURCES = [seam, *VERBS, *RECORDS, *NEWS]
+SOURCES = [seam, mail, streams, *VERBS, *RECORDS, *NEWS]
 
 Words: TypeAlias = tuple[object, str]
 DRAWING = said_by(seam).partition("States of a workflow")[2].partition(" A workflow leaves")[0]
@@ -41,6 +45,12 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (seam, "States of a workflow"),
         (Backend.service, "one that can be expected to claim such a workflow soon."),
         (Capabilities, "How databases differ, as far as the engine wants to know."),
+        (mail, "What workflows hear from others: messages, and what they have subscribed to."),
+        (mail, "A part of the seam, under the rules of `backend`."),
+        (Mail, "A database's way of carrying messages and news to workflows."),
+        (streams, "Logs that workflows write while they run, and anybody reads."),
+        (streams, "A part of the seam, under the rules of `backend`."),
+        (Streams, "A database's way of keeping streams."),
         (WorkerInfo, "A worker that joins."),
         (Submission, "A workflow to start."),
     ],
@@ -58,7 +68,13 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (Backend.commit, "and the journal looks for the culprit by halving."),
         (Submission, "At most one of `delay` and `run_at` is set."),
         (Wakeups.publish, "Called after a commit and never inside a transaction of a user's;"),
-        (Transition, "`run_at` is set for `waiting`, and for nothing else."),
+        (Transition, "The last three fields are for `waiting` alone."),
+        (Batch, "At most one for each of the steps."),
+        (Mail.send, "Ids within one call are distinct for each workflow."),
+        (Item, "Grows with each item of the stream"),
+        (Item, "The step in whose body it was written; empty for the workflow's own code."),
+        (Item, "Grows with each try of that step."),
+        (Item, "nothing comes after it."),
     ],
     "it tells the engine how to treat this database; a wrong value breaks no promise": [
         (Capabilities, "Generated ids should grow with time (B-tree)"),
@@ -102,6 +118,8 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (Wakeups.publish, "it does not wait for the disk."),
         (Backend.reap, "or rows that no longer exist"),
         (Backend.reap, "A worker whose row is locked is passed over, never waited for."),
+        (Backend.wake, "Workflows that are locked at the moment are passed over"),
+        (Backend.wake, "never waited for; their wake-ups stay."),
     ],
 }
 EXCUSES: Sequence[tuple[str, object, str]] = [

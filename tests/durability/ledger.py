@@ -113,6 +113,11 @@ class Ledger:
         wanted = None if ids is None else set(ids)
         return {w.id: w for w in found if wanted is None or w.id in wanted}
 
+    def count(self, status: str) -> int:
+        """How many workflows stand there."""
+        counted = self._rows("SELECT status, count(*) FROM workflows GROUP BY status")
+        return int(dict(counted).get(status, 0))
+
     def steps(self) -> list[Step]:
         """All steps, in order."""
         rows = self._rows(

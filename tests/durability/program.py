@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import perdure
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # it is run as a script
+
+from tests.durability.waiters import WAITERS
 
 LEASE = timedelta(seconds=2)
 HEARTBEAT = timedelta(seconds=0.5)
@@ -224,14 +229,15 @@ WORKFLOWS = (
 # ----------------------------------------------------------------- engines
 
 
-def engine_of(url: str, max_recoveries: int = 5) -> perdure.Engine:
+def engine_of(url: str, max_recoveries: int = 5, linger: float = 1.0) -> perdure.Engine:
     """An engine as all processes of these tests have it."""
     return perdure.Engine(
         url,
-        workflows=WORKFLOWS,
+        workflows=[*WORKFLOWS, *WAITERS],
         lease=LEASE,
         heartbeat=HEARTBEAT,
         max_recoveries=max_recoveries,
+        linger=timedelta(seconds=linger),
         migrate=True,
     )
 
@@ -242,6 +248,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--grace", type=float, default=25.0)
     parser.add_argument("--concurrency", type=int, default=500)
     parser.add_argument("--max-recoveries", type=int, default=5)
+    parser.add_argument("--linger", type=float, default=1.0)
     parser.add_argument("--forks", type=int, default=0)
     return parser.parse_args()
 
@@ -279,7 +286,7 @@ def main() -> None:
         datefmt="%H:%M:%S",
         level=logging.INFO,
     )
-    engine = engine_of(given.url, given.max_recoveries)
+    engine = engine_of(given.url, given.max_recoveries, given.linger)
     if given.forks:
         _fork_workers(engine, given)
     else:

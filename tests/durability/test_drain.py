@@ -44,7 +44,7 @@ def _released(ledger: Ledger, ids: set[str]) -> bool:
 def test_a_drain_lets_bodies_finish_and_releases_waits_at_once(
     fleet: Fleet, ledger: Ledger, engine: perdure.Engine, number: signal.Signals
 ) -> None:
-    (worker,) = fleet.begin(1, "--grace", "20")
+    (worker,) = fleet.begin(1, "--grace", "20", "--linger", "120")
     waits, bodies = _start_waits(engine), _start_bodies(engine, "gate")
     fleet.until(lambda: _at_work(ledger, waits, bodies), "all are at work")
 
@@ -72,7 +72,7 @@ def test_a_drain_lets_bodies_finish_and_releases_waits_at_once(
 def test_a_second_signal_ends_the_process_and_its_work_is_recovered(
     fleet: Fleet, ledger: Ledger, engine: perdure.Engine, number: signal.Signals
 ) -> None:
-    (worker,) = fleet.begin()
+    (worker,) = fleet.begin(1, "--linger", "120")
     waits, bodies = _start_waits(engine), _start_bodies(engine, "gate")
     fleet.until(lambda: _at_work(ledger, waits, bodies), "all are at work")
 

@@ -13,7 +13,10 @@ from perdure_backends.sqlite import SqliteBackend
 Replacement: TypeAlias = Callable[..., Any]
 """Called with the real verb and the arguments of the call."""
 
-VERBS = ("commit", "claim", "heartbeat", "history", "load", "reap", "reconcile", "submit", "wake")
+VERBS = (
+    *("commit", "claim", "heartbeat", "history", "load", "reap", "reconcile", "submit", "wake"),
+    *("look", "send", "subscribe", "events", "cancel", "requests"),
+)
 
 
 @attrs.define

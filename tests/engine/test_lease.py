@@ -9,7 +9,9 @@ import pytest
 
 from perdure import clock
 from perdure.attempt import Abandoned, Attempt
-from perdure.backend import Backend, Pulse
+from perdure.backend import Backend, Claimed, Pulse
+from perdure.branch import Branch
+from perdure.definition import WorkflowDefinition
 from perdure.errors import BackendUnavailable
 from perdure.lease import MARGIN, Lease
 from perdure.script import BLOCKING, Blocking, Over, drive, settle
@@ -70,7 +72,8 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def pulse(ahead: timedelta = timedelta(0)) -> Pulse:
-    return Pulse(now=datetime.now(UTC) + ahead, peers=[], next_due=None, orphans=False)
+    now = datetime.now(UTC) + ahead
+    return Pulse(now=now, peers=[], next_due=None, orphans=False, outbox=False)
 
 
 def test_a_lease_that_was_never_granted_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,14 +178,21 @@ class Host:
 
 
 def attempt(host: Host) -> Attempt:
-    return Attempt.of(
+    claim = Claimed(
         id="w",
+        name="work",
+        queue="default",
+        input_json=None,
         epoch=1,
+        strikes=0,
+        wake=0,
+        parent_id=None,
+        deadline=None,
+        cancel_reason=None,
         created_at=datetime.now(UTC),
-        definition=cast("Any", None),
-        host=cast("Any", host),
-        history=None,
     )
+    definition = WorkflowDefinition(fn=Host, name="work")
+    return Attempt.of(claim, definition, cast("Any", host), None)
 
 
 class Regaining(Blocking):
@@ -202,7 +212,7 @@ def test_without_a_lease_the_next_body_waits_and_then_begins() -> None:
     host = Host()
     host.lease = False
     waits = Regaining(host, after=3)
-    drive(settle(attempt(host), waits))
+    drive(settle(Branch(attempt(host)).draw(), waits))
     assert waits.pauses == 3
 
 
@@ -214,5 +224,5 @@ def test_after_its_end_an_attempt_begins_nothing() -> None:
 
     assert host.ends == 1
     with pytest.raises(Abandoned):
-        drive(settle(ended, BLOCKING))
+        drive(settle(Branch(ended).draw(), BLOCKING))
     assert not issubclass(Abandoned, Exception)

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,67 +13,21 @@ import pytest
 
 import perdure
 
+from .places import (
+    MAIL,
+    NEWS,
+    SOON,
+    ainner,
+    aplain,
+    call,
+    in_async_step,
+    in_async_workflow,
+    in_step,
+    in_workflow,
+    inner,
+    plain,
+)
 from .support import WITHIN, engine_of, ran, serving
-
-SOON = timedelta(milliseconds=1)
-
-
-@perdure.step
-def plain(text: str) -> str:
-    return f"<{text}>"
-
-
-@perdure.step
-async def aplain(text: str) -> str:
-    return f"<{text}>"
-
-
-@perdure.workflow
-def inner() -> str:
-    return plain("inner")
-
-
-@perdure.workflow
-async def ainner() -> str:
-    return await aplain("inner")
-
-
-def in_workflow(url: str, body: Callable[[], Any]) -> Any:
-    @perdure.workflow
-    def outer() -> Any:
-        return body()
-
-    return ran(url, outer.bind())
-
-
-def in_async_workflow(url: str, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    @perdure.workflow
-    async def outer() -> Any:
-        return await body()
-
-    return ran(url, outer.bind())
-
-
-def in_step(url: str, body: Callable[[], Any]) -> Any:
-    @perdure.step
-    def around() -> Any:
-        return body()
-
-    return in_workflow(url, around)
-
-
-def in_async_step(url: str, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    @perdure.step
-    async def around() -> Any:
-        return await body()
-
-    return in_async_workflow(url, around)
-
-
-async def _call(verb: Callable[[], Any]) -> Any:
-    """Call a blocking verb in a coroutine."""
-    return verb()
-
 
 # ----------------------------------------------------------------- outside
 
@@ -116,6 +70,13 @@ def test_a_workflow_called_directly_beside_an_open_engine_warns(sqlite_url: str)
         lambda: perdure.sleep_until(datetime.now(UTC)),
         lambda: perdure.asleep(SOON),
         lambda: perdure.asleep_until(datetime.now(UTC)),
+        lambda: perdure.receive(MAIL),
+        lambda: perdure.areceive(MAIL),
+        lambda: NEWS.set("x"),
+        lambda: perdure.start_child(inner),
+        lambda: perdure.start_children([inner.bind()]),
+        lambda: perdure.compensate(plain, "x"),
+        lambda: perdure.shield().__enter__(),
         perdure.current_workflow,
         perdure.current_step,
     ],
@@ -175,7 +136,7 @@ def test_in_a_sync_workflow_sleep_is_durable(sqlite_url: str) -> None:
 
 def test_in_an_async_workflow_a_sync_steps_call_is_refused_at_once(sqlite_url: str) -> None:
     with pytest.raises(perdure.BlockingCall, match=r"await plain\.acall\(…\)"):
-        in_async_workflow(sqlite_url, lambda: _call(lambda: plain("a")))
+        in_async_workflow(sqlite_url, lambda: call(lambda: plain("a")))
 
 
 def test_in_an_async_workflow_steps_of_either_colour_are_recorded(sqlite_url: str) -> None:
@@ -195,7 +156,7 @@ def test_in_an_async_workflow_steps_of_either_colour_are_recorded(sqlite_url: st
 
 def test_in_an_async_workflow_submit_is_refused(sqlite_url: str) -> None:
     with pytest.raises(perdure.UsageError, match=r"asyncio\.create_task\(plain\.acall\(…\)\)"):
-        in_async_workflow(sqlite_url, lambda: _call(lambda: plain.submit("a")))
+        in_async_workflow(sqlite_url, lambda: call(lambda: plain.submit("a")))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +170,7 @@ def test_in_an_async_workflow_a_blocking_sleep_names_its_twin(
     sqlite_url: str, verb: Callable[[], Any], twin: str
 ) -> None:
     with pytest.raises(perdure.BlockingCall, match=rf"await perdure\.{twin}\(…\)"):
-        in_async_workflow(sqlite_url, lambda: _call(verb))
+        in_async_workflow(sqlite_url, lambda: call(verb))
 
 
 def test_in_an_async_workflow_sleep_is_durable(sqlite_url: str) -> None:
@@ -222,46 +183,6 @@ def test_in_an_async_workflow_sleep_is_durable(sqlite_url: str) -> None:
         handle = engine.start(dozing)
         handle.result(timeout=WITHIN)
         assert [step.kind for step in handle.steps()] == ["sleep", "now", "sleep"]
-
-
-# ---------------------------------------------------- workflows in workflows
-
-
-def test_a_workflow_is_not_called_in_workflows_and_steps(sqlite_url: str) -> None:
-    for place in (in_workflow, in_step):
-        with pytest.raises(perdure.UsageError, match="inner"):
-            place(sqlite_url, inner)
-    for aplace in (in_async_workflow, in_async_step):
-        with pytest.raises(perdure.UsageError, match="inner"):
-            aplace(sqlite_url, ainner)
-
-
-def test_a_client_is_refused_in_workflow_code(sqlite_url: str) -> None:
-    with engine_of(sqlite_url, inner) as engine:
-        handle = engine.start(inner)
-        verbs: list[Callable[[], Any]] = [
-            lambda: engine.start(inner),
-            lambda: engine.start_many([inner.bind()]),
-            engine.find,
-            handle.result,
-            handle.status,
-            handle.steps,
-            handle.resume,
-        ]
-        for verb in verbs:
-            with pytest.raises(perdure.UsageError):
-                in_workflow(sqlite_url, verb)
-            with pytest.raises(perdure.UsageError):
-                in_async_workflow(sqlite_url, functools.partial(_call, verb))
-        twins: list[Callable[[], Coroutine[Any, Any, Any]]] = [
-            lambda: engine.astart(inner),
-            lambda: engine.astart_many([inner.bind()]),
-            handle.aresult,
-            handle.astatus,
-        ]
-        for twin in twins:
-            with pytest.raises(perdure.UsageError):
-                in_async_workflow(sqlite_url, twin)
 
 
 # ------------------------------------------------------------ inside steps
@@ -360,7 +281,7 @@ def test_in_an_async_step_a_blocking_verb_names_its_twin(sqlite_url: str) -> Non
             (lambda: engine.start(inner), r"engine\.astart"),
         ):
             with pytest.raises(perdure.BlockingCall, match=twin):
-                in_async_step(sqlite_url, functools.partial(_call, verb))
+                in_async_step(sqlite_url, functools.partial(call, verb))
 
 
 # ----------------------------------------------------- threads of the user's

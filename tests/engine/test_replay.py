@@ -83,7 +83,7 @@ def test_a_drain_releases_a_sleeping_async_workflow_at_once(sqlite_url: str) -> 
         finally:
             unwound.append("finally")
 
-    with engine_of(sqlite_url, sleeping) as engine:
+    with engine_of(sqlite_url, sleeping, linger=3 * HOUR) as engine:
         with at_once(), engine.worker():
             handle = engine.start(sleeping)
             until(lambda: len(waits(sqlite_url)) == 2)

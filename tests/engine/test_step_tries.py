@@ -175,7 +175,8 @@ def test_a_drain_does_not_wait_for_the_next_try(sqlite_url: str, colour: str) ->
     async def aouter() -> str:
         return await attempt.acall()
 
-    with engine_of(sqlite_url, outer, aouter) as engine:
+    linger = timedelta(hours=2)  # a longer one would not be in memory
+    with engine_of(sqlite_url, outer, aouter, linger=linger) as engine:
         with at_once(), engine.worker():
             handle = engine.start(outer if colour == "sync" else aouter)
             until(lambda: bodies["attempt"])

@@ -28,6 +28,7 @@ def pulse(now: float, *peers: tuple[str, int, float]) -> Pulse:
         ],
         next_due=None,
         orphans=False,
+        outbox=False,
     )
 
 

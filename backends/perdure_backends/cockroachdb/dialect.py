@@ -46,6 +46,10 @@ COCKROACHDB = POSTGRES_FAMILY(
         moment="TIMESTAMP WITH TIME ZONE",
         now="now()",
         shard="shard, ",
+        # Numbers that grow would all be written into one range.
+        ticket="UUID DEFAULT gen_random_uuid()",
+        tickets="",
+        arrival=", sent_at, sender, position",
         transactional=False,
     ),
 )

@@ -1,11 +1,9 @@
 """The seam, implemented once; a database adds what only it has."""
 
 import json
-from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -29,79 +27,17 @@ from perdure.backend import (
 )
 from perdure.errors import SchemaError
 from perdure.model import History, Status, WorkflowRecord
+from perdure.streams import Item, Reading
 
-from . import claims, journal, migrate, rows, steps, workers, workflows
-from .compiled import Compiled
-from .connections import Connections, Only
-from .dialect import Dialect
+from . import claims, journal, migrate, rows, steps, streams, workers, workflows
 from .errors import Fault
-from .runner import Runner
+from .mail import SqlMail
 from .session import Session
 from .shards import shard_of
 
-T = TypeVar("T")
 
-
-class SqlBackend(Backend):
+class SqlBackend(SqlMail, Backend):
     """A database that speaks SQL."""
-
-    def __init__(self, dialect: Dialect, *, schema: str | None, where: str) -> None:
-        self._dialect = dialect
-        self._schema = schema
-        self._where = where
-        self.compiled = Compiled(dialect, schema)
-        self._connections = self._pool()
-        self.runner = Runner(
-            connections=self._connections,
-            fault=dialect.fault,
-            where=where,
-            unprepare=self._unprepare,
-        )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._where}>"
-
-    @property
-    def where(self) -> str:
-        return self._where
-
-    # ------------------------------------------------------- what differs
-
-    @abstractmethod
-    def _pool(self) -> Connections | Only:
-        """Where connections come from; they are in autocommit mode."""
-
-    @abstractmethod
-    def _transaction(self, session: Session) -> AbstractContextManager[None]:
-        """A transaction of several statements."""
-
-    @abstractmethod
-    def _migrating(self, session: Session) -> AbstractContextManager[None]:
-        """What keeps rivals away while the tables change."""
-
-    def _unprepare(self) -> None:
-        """Do without prepared statements from now on."""
-
-    def _one_statement(self, session: Session) -> AbstractContextManager[None]:
-        """The transaction of a verb that is a single statement where parts fuse."""
-        return nullcontext() if self._dialect.fused else self._transaction(session)
-
-    # ---------------------------------------------------------------- runs
-
-    def session(self, connection: Connection) -> Session:
-        """The statements of this backend on a connection that the runner lends."""
-        return Session(connection, self.compiled)
-
-    def _read(self, work: Callable[[Session], T]) -> T:
-        return self.runner.run(lambda conn: work(self.session(conn)), writes=False)
-
-    def _write(self, work: Callable[[Session], T], **how: bool) -> T:
-        def attempt(connection: Connection) -> T:
-            session = self.session(connection)
-            with self._one_statement(session):
-                return work(session)
-
-        return self.runner.run(attempt, **how)
 
     # -------------------------------------------------------------- schema
 
@@ -169,12 +105,13 @@ class SqlBackend(Backend):
         if not found:
             return None
         read = self._dialect.read
-        _, _, _, now, due, orphans = found[0]
+        _, _, _, now, due, deadline, orphans, outbox = found[0]
         return Pulse(
             now=read(now),
             peers=[rows.peer(row, read) for row in found],
-            next_due=None if due is None else read(due),
+            next_due=min((read(each) for each in (due, deadline) if each), default=None),
             orphans=bool(orphans),
+            outbox=bool(outbox),
         )
 
     def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:
@@ -210,13 +147,11 @@ class SqlBackend(Backend):
         if not self._read(lambda session: session.rows(workers.forgettable, {})):
             return
 
-        def forget(connection: Connection) -> None:
-            session = self.session(connection)
-            with self._transaction(session):
-                old = [row[0] for row in session.rows(workers.forgettable, {})]
-                session.rows(workers.forget, {"ids": self._dialect.listed(old)})
+        def forget(session: Session) -> None:
+            old = [row[0] for row in session.rows(workers.forgettable, {})]
+            session.rows(workers.forget, {"ids": self._dialect.listed(old)})
 
-        self.runner.run(forget)
+        self._write_many(forget)
 
     def service(self, name: str, queue: str) -> Service:
         found = self._read(lambda session: session.rows(workers.served, {"name": name}))
@@ -263,6 +198,10 @@ class SqlBackend(Backend):
             each.run_at,
             json.dumps(dict(each.attributes), ensure_ascii=False) if each.attributes else "{}",
             each.code_version,
+            each.parent_id,
+            each.detached,
+            None if each.timeout is None else each.timeout.total_seconds(),
+            each.deadline,
         )
 
     def claim(
@@ -281,7 +220,7 @@ class SqlBackend(Backend):
     def _claimed(self, found: Sequence[Sequence[Any]]) -> list[Claimed]:
         # RETURNING has no order.
         read = self._dialect.read
-        ordered = sorted(found, key=lambda row: (row[7], row[8], row[0].encode()))
+        ordered = sorted(found, key=lambda row: (row[-2], row[-1], row[0].encode()))
         return [rows.claimed(row, read) for row in ordered]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
@@ -292,9 +231,6 @@ class SqlBackend(Backend):
         parameters = {"me": worker_id, "known": self._dialect.listed(list(known))}
         found = self._write(lambda session: session.rows(claims.reconcile, parameters))
         return [row[0] for row in found]
-
-    def wake(self, *, limit: int) -> int:
-        return len(self._write(lambda session: session.rows(workflows.wake, {"limit": limit})))
 
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
         if not ids:
@@ -339,6 +275,14 @@ class SqlBackend(Backend):
             return Status(standing[0][3]) if standing else None
 
         return self._write(resume)
+
+    def read(self, readings: Sequence[Reading], *, limit: int) -> Sequence[Item]:
+        if not readings:
+            return ()
+        asked = [(each.workflow_id, each.stream, each.after) for each in readings]
+        parameters = self._dialect.encode("reading", streams.READING, asked) | {"limit": limit}
+        found = self._read(lambda session: session.rows(streams.read, parameters))
+        return [rows.item(row) for row in sorted(found, key=lambda row: (row[0], row[1], row[2]))]
 
     def history(self, ids: Collection[str]) -> Sequence[History]:
         if not ids:

@@ -5,18 +5,21 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Boolean,
     ColumnElement,
     Double,
     FromClause,
     Integer,
     Select,
     Text,
+    and_,
     case,
     cast,
     exists,
     false,
     func,
     null,
+    or_,
     select,
     true,
     union_all,
@@ -26,8 +29,9 @@ from sqlalchemy import (
 from .dialect import Dialect, Field, Fields
 from .expression import Row, bind, constant
 from .steps import gate_of, owned
-from .tables import MOMENT, steps, workflows
+from .tables import MOMENT, NEVER, steps, workflows
 from .workers import abandoned, fence
+from .workflows import final
 
 LANE: Fields = (Field("queue", Text()), Field("name", Text()))
 TRANSITION: Fields = (
@@ -38,8 +42,22 @@ TRANSITION: Fields = (
     Field("error", Text()),
     Field("error_message", Text()),
     Field("run_at", MOMENT),
+    Field("wake_at", BigInteger()),
+    Field("cancelling", Boolean()),
 )
-CLAIMED = ("workflow_id", "name", "queue", "input", "epoch", "strikes", "created_at")
+CLAIMED = (
+    "workflow_id",
+    "name",
+    "queue",
+    "input",
+    "epoch",
+    "strikes",
+    "wake",
+    "parent_id",
+    "deadline",
+    "cancel_reason",
+    "created_at",
+)
 _RUNNING = workflows.c.status == constant("running")
 
 
@@ -158,37 +176,70 @@ def take(dialect: Dialect, gate: CTE, which: ColumnElement[bool]) -> Any:
             owner=gate.c.worker_id,
             epoch=workflows.c.epoch + constant(1),
             started_at=func.coalesce(workflows.c.started_at, dialect.now()),
+            deadline=_deadline(dialect),
         )
         .where(which, gate.c.worker_id.is_not(None))
         .returning(*returned, workflows.c.priority, workflows.c.run_at)
     )
 
 
+def _deadline(dialect: Dialect) -> ColumnElement[Any]:
+    """At the first claim the time that is allowed begins."""
+    deadline, timeout = workflows.c.deadline, workflows.c.timeout
+    over = dialect.shifted(timeout)
+    first = and_(workflows.c.started_at.is_(None), timeout.is_not(None))
+    earlier = or_(deadline.is_(None), deadline > over)
+    return case((and_(first, earlier), over), else_=deadline)
+
+
 # --------------------------------------------------------------- let go
 
 
-def let_go(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
-    """The owner's own transitions: the end, parked, waiting, or back to the queue."""
+def let_go(dialect: Dialect, *, gate: CTE | Row | None = None, after: CTE | None = None) -> Any:
+    """The owner's own transitions: the end, parked, waiting, or back to the queue.
+
+    `after` locks some of these rows in the same statement, so it has to come first: a
+    row that is written already would be left out there.
+    """
     gate = gate_of(dialect) if gate is None else gate
     batch = dialect.batch("transition", TRANSITION)
     to = batch.c
-    final = to["status"].in_([constant("success"), constant("error")])
+    back = _back(batch)
+    guards = owned(dialect, gate, batch)
+    if after is not None:
+        first = select(func.count()).select_from(after).scalar_subquery()
+        guards = (*guards, first >= constant(0))
     moved = (
         update(workflows)
         .values(
-            status=to["status"],
+            status=case((back, constant("enqueued")), else_=to["status"]),
             owner=null(),
             output=to["output"],
             error=to["error"],
             error_message=to["error_message"],
-            run_at=func.coalesce(to["run_at"], workflows.c.run_at),
-            completed_at=case((final, dialect.now())),
+            run_at=case((back, dialect.now()), else_=_due(batch)),
+            wake_at=to["wake_at"],
+            completed_at=case((final(to["status"]), dialect.now())),
         )
-        .where(*owned(dialect, gate, batch))
+        .where(*guards)
     )
     if not dialect.fused:
         return moved
-    return moved.returning(workflows.c.workflow_id)
+    told = ("workflow_id", "status", "parent_id", "awaited")
+    return moved.returning(*[workflows.c[name] for name in told])
+
+
+def _back(batch: CTE | Row) -> ColumnElement[bool]:
+    """Whether something has come that who suspends it has not seen."""
+    ignorant = and_(workflows.c.cancel_requested_at.is_not(None), ~batch.c["cancelling"])
+    woken = workflows.c.wake >= batch.c["wake_at"]
+    return and_(batch.c["status"] == constant("waiting"), or_(woken, ignorant))
+
+
+def _due(batch: CTE | Row) -> ColumnElement[Any]:
+    waiting = batch.c["status"] == constant("waiting")
+    otherwise = case((waiting, cast(constant(NEVER), MOMENT)), else_=workflows.c.run_at)
+    return func.coalesce(batch.c["run_at"], otherwise)
 
 
 def reconcile(dialect: Dialect) -> Any:

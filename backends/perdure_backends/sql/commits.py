@@ -6,11 +6,19 @@ from sqlalchemy import ARRAY, CTE, ColumnElement, Text, func, select, union_all
 
 from .claims import let_go
 from .dialect import Dialect
+from .events import publishing
 from .expression import constant, nothing
+from .messages import consume
+from .outbox import leave, of_ended, of_published
 from .steps import record, wait
+from .streams import write
+from .tables import wakeups
 from .workers import fence
 
 FENCE, STEPS, WAITS, TRANSITIONS = "fence", "steps", "waits", "transitions"
+CONSUMPTIONS, EVENTS, ITEMS = "consumptions", "events", "items"
+BACK, TOLD = "back", "told"
+"""Which of those that were moved are in the queue; how many wake-ups were left."""
 FRESH = "fresh"
 """A part beside the others: no step is there yet, else the statement fails."""
 
@@ -21,15 +29,29 @@ def commit(dialect: Dialect, *parts: str) -> Any:
     A count says all that there is to say where everything was written.
     """
     gate = fence()
-    branches = [_counted(FENCE, gate)]
+    branches, told = [_counted(FENCE, gate)], list[Any]()
+    published = None
     if STEPS in parts:
-        recorded = record(dialect, gate=gate, fresh=FRESH in parts)
-        branches.append(_counted(STEPS, recorded.cte("recorded")))
+        recorded = record(dialect, gate=gate, fresh=FRESH in parts).cte("recorded")
+        branches.append(_counted(STEPS, recorded))
+        if EVENTS in parts:
+            published = publishing(dialect, gate)
+            told.append(of_published(recorded, published))
+        if CONSUMPTIONS in parts:
+            taken = consume(dialect, recorded=recorded).cte("consumed")
+            branches.append(_counted(CONSUMPTIONS, taken))
     if WAITS in parts:
         branches.append(_counted(WAITS, wait(dialect, gate=gate).cte("awaited")))
+    if ITEMS in parts:
+        branches.append(_counted(ITEMS, write(dialect, gate=gate).cte("written")))
     if TRANSITIONS in parts:
-        moved = let_go(dialect, gate=gate).cte("moved")
-        branches.append(_counted(TRANSITIONS, moved, func.array_agg(moved.c.workflow_id)))
+        moved = let_go(dialect, gate=gate, after=published).cte("moved")
+        ids = func.array_agg(moved.c.workflow_id)
+        back = moved.c.status == constant("enqueued")
+        branches += [_counted(TRANSITIONS, moved, ids), _counted(BACK, moved, ids).where(back)]
+        told += of_ended(moved)
+    if told:
+        branches.append(_counted(TOLD, leave(dialect, *told).returning(wakeups.c.id).cte("told")))
     return union_all(*branches)
 
 

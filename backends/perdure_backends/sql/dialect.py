@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import CTE, ColumnElement, Select, Table
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, Table
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.engine.interfaces import Dialect as Compiler
 from sqlalchemy.types import TypeEngine
@@ -39,6 +39,12 @@ class Ddl:
     """The default of a time column."""
     shard: str
     """What the indexes of the queue begin with."""
+    ticket: str
+    """The type of a row's number that the database gives; it grows where that costs nothing."""
+    tickets: str
+    """What follows `PRIMARY KEY` for it."""
+    arrival: str
+    """What tells in which order messages of one topic came, in the index of those pending."""
     transactional: bool
 
 
@@ -88,6 +94,8 @@ class Dialect:
     """A text as a JSON string."""
     contains: Callable[[ColumnElement[str], str], ColumnElement[bool]]
     """Whether a JSON object has every pair of the one in a parameter."""
+    arrival: Callable[[FromClause], tuple[ColumnElement[Any], ...]]
+    """What orders messages as they came; the first of it tells when."""
     written: Callable[[datetime], Any]
     """A time as a parameter."""
     read: Callable[[Any], datetime]

@@ -21,6 +21,7 @@ POSTGRES_FAMILY = partial(
     listed=arrays.listed,
     quoted=wire.quoted,
     contains=wire.contains,
+    arrival=wire.arrival,
     written=wire.written,
     read=wire.read,
     fault=wire.fault,

@@ -1,7 +1,7 @@
 """The journal's commit: what is written, and the answer for each operation."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
@@ -14,21 +14,36 @@ from perdure.backend import (
     AlreadyRecorded,
     Batch,
     Committed,
+    Consumption,
     NotYours,
     Recorded,
     StepAnswer,
     Transition,
     TransitionAnswer,
 )
-from perdure.model import StepRecord, Wait
+from perdure.model import Status, StepRecord, Wait
+from perdure.streams import Item
 
-from . import claims, rows, steps, workers, workflows
-from .commits import FENCE, FRESH, STEPS, TRANSITIONS, WAITS, commit
+from . import claims, messages, outbox, rows, steps, streams, workers, workflows
+from .commits import (
+    BACK,
+    CONSUMPTIONS,
+    EVENTS,
+    FENCE,
+    FRESH,
+    ITEMS,
+    STEPS,
+    TOLD,
+    TRANSITIONS,
+    WAITS,
+    commit,
+)
 from .dialect import Dialect, Fields
 from .session import Session
+from .workflows import FINAL
 
 Key = tuple[str, str, int]
-R = TypeVar("R", StepRecord, Wait)
+R = TypeVar("R", StepRecord, Wait, Item)
 
 
 Row: TypeAlias = tuple[object, ...]
@@ -44,8 +59,11 @@ class Part:
 
 
 _PARTS: Mapping[str, Part] = {
+    CONSUMPTIONS: Part("consumption", messages.CONSUMPTION, messages.consume),
+    EVENTS: Part("publisher", steps.ID, None),
     STEPS: Part("step", steps.STEP, steps.record),
     WAITS: Part("wait", steps.WAIT, steps.wait),
+    ITEMS: Part("item", streams.ITEM, streams.write),
     TRANSITIONS: Part("transition", claims.TRANSITION, claims.let_go),
 }
 
@@ -58,6 +76,10 @@ class Written:
     steps: int = 0
     waits: int = 0
     moved: Sequence[str] = ()
+    back: Sequence[str] = ()
+    """Which of those moved are in the queue."""
+    told: int = 0
+    """How many wake-ups it left."""
 
 
 @attrs.frozen
@@ -75,9 +97,13 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
     Raises:
         BackendRefused: something in it cannot be stored.
     """
+    events = {step.workflow_id for step in batch.steps if step.kind == "event"}
     given: dict[str, Sequence[Row]] = {
-        STEPS: [_step(step) for step in _firsts(batch.steps)],
-        WAITS: [_wait(wait) for wait in _firsts(batch.waits)],
+        CONSUMPTIONS: [_consumption(each) for each in batch.consumptions],
+        EVENTS: [(each,) for each in sorted(events)],
+        STEPS: [_step(step) for step in _firsts(batch.steps, _key)],
+        WAITS: [_wait(wait) for wait in _firsts(batch.waits, _key)],
+        ITEMS: [_item(each) for each in _firsts(batch.items, _offset)],
         TRANSITIONS: [_transition(each) for each in batch.transitions],
     }
     executions = {
@@ -99,6 +125,7 @@ def record(session: Session, given: Prepared) -> Committed:
         steps=_step_answers(session, batch.steps, written),
         waits=_wait_answers(session, batch.waits, written),
         transitions=_transition_answers(session, batch.transitions, written),
+        wakeups=written.told > 0,
     )
 
 
@@ -108,20 +135,40 @@ def record(session: Session, given: Prepared) -> Committed:
 def _one_by_one(session: Session, given: Prepared) -> Written:
     if not session.rows(workers.fenced, {"me": given.worker_id}):
         return Written(fenced=True)
+    done = given.executions
+    # Before the steps: these are written for what is not there yet.
+    session.count(messages.consume, done.get(CONSUMPTIONS, ()))
+    events = [one for one in done.get(STEPS, ()) if one["step_kind"] == "event"]
+    ends = [one for one in done.get(TRANSITIONS, ()) if one["transition_status"] in FINAL]
+    told = session.count(outbox.events, events)
+    recorded = session.count(steps.record, done.get(STEPS, ()))
+    awaited = session.count(steps.wait, done.get(WAITS, ()))
+    session.count(streams.write, done.get(ITEMS, ()))
     # Transitions last: they take away the owner that the others ask for.
-    counts = {
-        name: session.count(part.build, given.executions.get(name, ()))
-        for name, part in _PARTS.items()
-    }
-    transitions = given.batch.transitions
-    all_moved = counts[TRANSITIONS] == len(transitions)
+    told += session.count(outbox.ends, ends)
+    moved = _let_go(session, given)
     return Written(
         fenced=False,
-        steps=counts[STEPS],
-        waits=counts[WAITS],
-        # Where some were not moved, what stands there tells which, in this very transaction.
-        moved=[to.workflow_id for to in transitions if all_moved],
+        steps=recorded,
+        waits=awaited,
+        moved=moved,
+        back=_in_the_queue(session, given.batch.transitions) if moved else (),
+        told=told,
     )
+
+
+def _let_go(session: Session, given: Prepared) -> Sequence[str]:
+    """All that were asked for; where some were not moved, what stands there tells which."""
+    transitions = given.batch.transitions
+    count = session.count(claims.let_go, given.executions.get(TRANSITIONS, ()))
+    return [to.workflow_id for to in transitions if count == len(transitions)]
+
+
+def _in_the_queue(session: Session, transitions: Sequence[Transition]) -> list[str]:
+    """Which of those that were to be suspended went back, as this very transaction sees it."""
+    asked = [to.workflow_id for to in transitions if to.status is Status.WAITING]
+    found = _standing(session, asked) if asked else {}
+    return [each for each, (_, _, status) in found.items() if status == Status.ENQUEUED]
 
 
 def _fused(session: Session, given: Prepared) -> Written:
@@ -142,27 +189,25 @@ def _fused(session: Session, given: Prepared) -> Written:
 
 def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
     counts = {part: count for part, count, _ in found}
-    moved = next((ids for part, _, ids in found if part == TRANSITIONS), None)
+    ids = {part: ids or () for part, _, ids in found}
     return Written(
         fenced=counts[FENCE] == 0,
         steps=counts.get(STEPS, 0),
         waits=counts.get(WAITS, 0),
-        moved=moved or (),
+        moved=ids.get(TRANSITIONS, ()),
+        back=ids.get(BACK, ()),
+        told=counts.get(TOLD, 0),
     )
 
 
-def _firsts(given: Sequence[R]) -> Sequence[R]:
-    """One for each place and epoch: a statement does not say which of two it inserts."""
-    if _distinct(given):
+def _firsts(given: Sequence[R], key: Callable[[R], Key]) -> Sequence[R]:
+    """One for each key and epoch: a statement does not say which of two it inserts."""
+    if len({key(each) for each in given}) == len(given):
         return given
     firsts: dict[tuple[Key, int], R] = {}
     for each in given:
-        firsts.setdefault((_key(each), each.epoch), each)
+        firsts.setdefault((key(each), each.epoch), each)
     return list(firsts.values())
-
-
-def _distinct(given: Sequence[StepRecord | Wait]) -> bool:
-    return len({_key(each) for each in given}) == len(given)
 
 
 def _step(step: StepRecord) -> tuple[object, ...]:
@@ -196,7 +241,30 @@ def _transition(each: Transition) -> tuple[object, ...]:
         each.error_json,
         each.error_message,
         each.run_at,
+        each.wake_at,
+        each.cancelling,
     )
+
+
+def _item(each: Item) -> tuple[object, ...]:
+    return (
+        each.workflow_id,
+        each.stream,
+        each.offset,
+        each.place,
+        each.attempt,
+        each.value_json,
+        each.closes,
+        each.epoch,
+    )
+
+
+def _offset(item: Item) -> Key:
+    return (item.workflow_id, item.stream, item.offset)
+
+
+def _consumption(each: Consumption) -> tuple[object, ...]:
+    return (each.workflow_id, each.branch, each.seq, each.epoch, each.message_id)
 
 
 # ---------------------------------------------------------------- answer
@@ -247,17 +315,32 @@ def _at(
 def _transition_answers(
     session: Session, asked: Sequence[Transition], written: Written
 ) -> list[TransitionAnswer]:
-    if len(written.moved) == len(asked):
+    if len(written.moved) == len(asked) and not written.back:
         return [each.status for each in asked]
-    moved = {*written.moved}
+    moved, back = {*written.moved}, {*written.back}
     missing = [each.workflow_id for each in asked if each.workflow_id not in moved]
-    found = session.rows(workflows.standing, {"ids": session.dialect.listed(missing)})
-    standing = {row[0]: tuple(row[1:]) for row in found}
+    standing = _standing(session, missing) if missing else {}
     return [
-        # An earlier try: no owner any more, my epoch, and what I asked for.
-        each.status
+        (Status.ENQUEUED if each.workflow_id in back else each.status)
         if each.workflow_id in moved
-        or standing.get(each.workflow_id) == (None, each.epoch, str(each.status))
-        else NOT_YOURS
+        else _repeated(each, standing.get(each.workflow_id))
         for each in asked
     ]
+
+
+Standing: TypeAlias = tuple[str | None, int, str]
+"""Owner, epoch and status."""
+
+
+def _standing(session: Session, ids: Sequence[str]) -> dict[str, Standing]:
+    found = session.rows(workflows.standing, {"ids": session.dialect.listed(ids)})
+    return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+
+def _repeated(asked: Transition, standing: Standing | None) -> TransitionAnswer:
+    """An earlier try: no owner any more, my epoch, and what I asked for, or back in the queue."""
+    status = None if standing is None or standing[:2] != (None, asked.epoch) else standing[2]
+    if status == asked.status:
+        return asked.status
+    back = asked.status is Status.WAITING and status == Status.ENQUEUED
+    return Status.ENQUEUED if back else NOT_YOURS

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from .dialect import Dialect
 from .tables import version
 
-REVISIONS: tuple[str, ...] = ("0001",)
+REVISIONS: tuple[str, ...] = ("0001", "0002")
 """All revisions that this code knows, oldest first."""
 SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    exists,
     false,
     select,
     true,
@@ -50,6 +51,10 @@ WAIT: Fields = (
 )
 
 
+RECORDED = ("workflow_id", "branch", "step_seq", "kind", "epoch")
+"""What tells of a step that was written now."""
+
+
 def record(dialect: Dialect, *, gate: CTE | Row | None = None, fresh: bool = False) -> Any:
     """Insert the steps of workflows that are mine; the first record of a step wins.
 
@@ -84,7 +89,21 @@ def _insert(
         mine = mine.order_by(rows.c["workflow_id"], rows.c["branch"], rows.c["step_seq"])
     insert = dialect.insert(table).from_select([field.name for field in fields], mine)
     kept = insert if fresh else insert.on_conflict_do_nothing()
-    return kept.returning(table.c.workflow_id) if dialect.fused else kept
+    if not dialect.fused:
+        return kept
+    told = RECORDED if table is steps else ("workflow_id",)
+    return kept.returning(*[table.c[name] for name in told])
+
+
+def there(rows: CTE | Row) -> ColumnElement[bool]:
+    """Whether the step of a row is recorded, under whichever epoch."""
+    return exists(
+        select(steps.c.epoch).where(
+            steps.c.workflow_id == rows.c["workflow_id"],
+            steps.c.branch == rows.c["branch"],
+            steps.c.step_seq == rows.c["step_seq"],
+        )
+    )
 
 
 def gate_of(dialect: Dialect) -> CTE | Row:

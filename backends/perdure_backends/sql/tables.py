@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Integer,
     MetaData,
     SmallInteger,
@@ -23,6 +24,9 @@ metadata = MetaData()
 
 # SQLite has no time type: one fixed-width UTC text sorts like the time it names.
 MOMENT: TypeEngine[datetime] = DateTime(timezone=True).with_variant(Text(), "sqlite")
+
+NEVER = "9999-12-31T00:00:00.000000Z"
+"""When time wakes what it is not to wake. Not infinity, which not every database has."""
 
 workflows = Table(
     "workflows",
@@ -48,6 +52,8 @@ workflows = Table(
     Column("cancel_requested_at", MOMENT),
     Column("cancel_reason", Text),
     Column("parent_id", Text),
+    Column("detached", Boolean),
+    Column("timeout", Double[float]()),
     Column("deadline", MOMENT),
     Column("code_version", Text),
     Column("attributes", Text),
@@ -82,6 +88,50 @@ waits = Table(
     Column("step_seq", Integer, primary_key=True),
     Column("kind", Text),
     Column("due", MOMENT),
+    Column("epoch", BigInteger),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("workflow_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("topic", Text),
+    Column("body", Text),
+    Column("sender", Text),
+    Column("position", BigInteger),
+    Column("sent_at", MOMENT),
+    Column("consumed_branch", Text),
+    Column("consumed_seq", Integer),
+)
+
+# The outbox. `fan` tells whom it is for: the workflow, or all that have subscribed to it.
+wakeups = Table(
+    "wakeups",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("workflow_id", Text),
+    Column("n", BigInteger),
+    Column("fan", Boolean),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("workflow_id", Text, primary_key=True),
+    Column("target_id", Text, primary_key=True),
+)
+
+items = Table(
+    "stream_items",
+    metadata,
+    Column("workflow_id", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("item_offset", BigInteger, primary_key=True),
+    Column("place", Text),
+    Column("attempt", BigInteger),
+    Column("value", Text),
+    Column("closes", Boolean),
     Column("epoch", BigInteger),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Text, cast, func, literal_column
+from sqlalchemy import URL, Connection, FromClause, Text, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
@@ -42,6 +42,11 @@ def quoted(text: ColumnElement[str]) -> ColumnElement[str]:
 def contains(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     """Whether a JSON object has every pair of the parameter."""
     return cast(column, JSONB()).op("@>", is_comparison=True)(bind(name, JSONB()))
+
+
+def arrival(messages: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """The order in which messages came; who sends several at once has numbered them."""
+    return (messages.c.sent_at, messages.c.sender, messages.c.position)
 
 
 def written(moment: datetime) -> datetime:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     exists,
     func,
     select,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 
 from .dialect import Dialect, Field
 from .expression import bind, constant
-from .tables import definitions, workers, workflows
+from .tables import MOMENT, NEVER, definitions, wakeups, workers, workflows
 
 NAMES = (Field("name", Text()),)
 SEEN = (Field("worker_id", Text()), Field("beat", BigInteger()))
@@ -117,7 +118,10 @@ def renew(dialect: Dialect) -> Any:
 
 
 def pulse(dialect: Dialect, *, renewed: CTE | None = None) -> Select[Any]:
-    """All live workers, and beside each the time, the next due time, and orphans."""
+    """All live workers, and beside each the time and whether there is something to do.
+
+    That is: the next due time, the next deadline, orphans, wake-ups.
+    """
     beat: Any = workers.c.beat
     until: Any = workers.c.lease_until
     if renewed is not None:
@@ -125,10 +129,9 @@ def pulse(dialect: Dialect, *, renewed: CTE | None = None) -> Select[Any]:
         mine = workers.c.worker_id == renewed.c.worker_id
         beat = case((mine, renewed.c.beat), else_=beat)
         until = case((mine, renewed.c.lease_until), else_=until)
-    due = select(func.min(workflows.c.run_at)).where(_timed()).scalar_subquery()
     orphaned = exists(select(_abandoned(owners()).c.owner))
-    flag = case((orphaned, constant(1)), else_=constant(0))
-    rows = select(workers.c.worker_id, beat, until, dialect.now(), due, flag)
+    flags = [case((each, constant(1)), else_=constant(0)) for each in (orphaned, _told())]
+    rows = select(workers.c.worker_id, beat, until, dialect.now(), _due(), _deadline(), *flags)
     if renewed is not None:
         rows = rows.join_from(workers, renewed, constant(1) == constant(1))
     return rows.where(_alive)
@@ -139,8 +142,28 @@ def heartbeat(dialect: Dialect) -> Select[Any]:
     return pulse(dialect, renewed=renew(dialect).cte("renewed"))
 
 
-def _timed() -> ColumnElement[bool]:
-    return workflows.c.status.in_([constant("delayed"), constant("waiting")])
+def _due() -> ColumnElement[Any]:
+    """What time never wakes stands at its end."""
+    first = select(func.min(workflows.c.run_at)).where(
+        workflows.c.status.in_([constant("delayed"), constant("waiting")]),
+        workflows.c.run_at < cast(constant(NEVER), MOMENT),
+    )
+    return first.scalar_subquery()
+
+
+def _deadline() -> ColumnElement[Any]:
+    first = select(func.min(workflows.c.deadline)).where(
+        workflows.c.deadline.is_not(None),
+        workflows.c.completed_at.is_(None),
+        workflows.c.cancel_requested_at.is_(None),
+    )
+    return first.scalar_subquery()
+
+
+def _told() -> ColumnElement[bool]:
+    # By the index: the table may be full of what was removed.
+    first = select(wakeups.c.id).order_by(wakeups.c.id).limit(constant(1))
+    return first.scalar_subquery().is_not(None)
 
 
 def owners() -> CTE:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
+    ColumnElement,
     Double,
     Integer,
     Select,
@@ -31,6 +33,10 @@ NEW: Fields = (
     Field("run_at", MOMENT),
     Field("attributes", Text()),
     Field("code_version", Text()),
+    Field("parent_id", Text()),
+    Field("detached", Boolean()),
+    Field("timeout", Double()),
+    Field("deadline", MOMENT),
 )
 RECORD = (
     "workflow_id",
@@ -47,7 +53,13 @@ RECORD = (
     "epoch",
     "recoveries",
     "strikes",
+    "wake",
     "parent_id",
+    "detached",
+    "timeout",
+    "deadline",
+    "cancel_requested_at",
+    "cancel_reason",
     "code_version",
     "attributes",
     "created_at",
@@ -55,9 +67,13 @@ RECORD = (
     "completed_at",
 )
 _TIMED = workflows.c.status.in_([constant("delayed"), constant("waiting")])
-_ENDED = workflows.c.status.in_(
-    [constant(status) for status in ("success", "error", "cancelled", "parked")]
-)
+FINAL = ("success", "error", "cancelled")
+_ENDED = workflows.c.status.in_([constant(status) for status in (*FINAL, "parked")])
+
+
+def final(status: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether it is the end: a parked workflow has not ended."""
+    return status.in_([constant(each) for each in FINAL])
 
 
 def submit(dialect: Dialect) -> Any:
@@ -81,10 +97,9 @@ def submit(dialect: Dialect) -> Any:
 
 
 def existing(dialect: Dialect) -> Select[Any]:
-    """Name and input of these ids."""
-    return select(workflows.c.workflow_id, workflows.c.name, workflows.c.input).where(
-        dialect.among(workflows.c.workflow_id, "ids")
-    )
+    """Name, input and parent of these ids."""
+    told = [workflows.c[name] for name in ("workflow_id", "name", "input", "parent_id")]
+    return select(*told).where(dialect.among(workflows.c.workflow_id, "ids"))
 
 
 def standing(dialect: Dialect) -> Select[Any]:

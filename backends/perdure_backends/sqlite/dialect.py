@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
+    FromClause,
     Select,
     Table,
     Text,
@@ -161,6 +163,11 @@ def _contains(document: ColumnElement[str], name: str) -> ColumnElement[bool]:
     return ~exists(select(constant(1)).select_from(asked).where(~found))
 
 
+def _arrival(messages: FromClause) -> tuple[ColumnElement[Any], ...]:
+    named: Any = messages
+    return (literal_column(f"{named.name}.rowid", BigInteger()),)
+
+
 def _written(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
@@ -207,6 +214,7 @@ SQLITE = Dialect(
     picked=_picked,
     quoted=func.json_quote,
     contains=_contains,
+    arrival=_arrival,
     written=_written,
     read=_read,
     fault=_fault,
@@ -215,6 +223,10 @@ SQLITE = Dialect(
         moment="TEXT",
         now=f"(strftime({_FORMAT}, 'now'))",
         shard="",
+        ticket="INTEGER",
+        tickets=" AUTOINCREMENT",
+        # Milliseconds do not tell them apart; the number of a row does, which each index has.
+        arrival="",
         transactional=True,
     ),
 )

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect
 from perdure.backend import Backend
 from perdure.url import open_backend
 from perdure_backends.sql.backend import SqlBackend
+from perdure_backends.sql.tables import NEVER
 from perdure_compat.harness import Harness, Place, scheme_of
 
 from .injector import Injector
@@ -22,7 +23,15 @@ from .mishaps import COCKROACHDB, POSTGRES, SQLITE, Manners
 from .statements import intercept
 
 _MOMENTS: Mapping[str, Sequence[str]] = {
-    "workflows": ("run_at", "created_at", "started_at", "completed_at"),
+    "workflows": (
+        "run_at",
+        "deadline",
+        "cancel_requested_at",
+        "created_at",
+        "started_at",
+        "completed_at",
+    ),
+    "messages": ("sent_at",),
     "workers": ("started_at", "lease_until", "dead_at"),
     "migration": ("held_until",),
 }
@@ -134,7 +143,11 @@ def _age(backend: Backend, *, schema: str | None, earlier: str) -> None:
         connection.exec_driver_sql("BEGIN")
         for table in sorted(_MOMENTS.keys() & set(there)):
             name = f"{schema}.{table}" if schema else table
-            changes = ", ".join(f"{each} = {earlier.format(each)}" for each in _MOMENTS[table])
+            # What stands for never stays so.
+            changes = ", ".join(
+                f"{each} = CASE WHEN {each} < '{NEVER}' THEN {earlier.format(each)} ELSE {each} END"
+                for each in _MOMENTS[table]
+            )
             connection.exec_driver_sql(f"UPDATE {name} SET {changes}")  # noqa: S608 (our own names)
         connection.exec_driver_sql("COMMIT")
 

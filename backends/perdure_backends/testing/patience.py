@@ -9,7 +9,7 @@ epochs. A claim and a wake that find nothing wait for what is due on another clo
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,7 +29,9 @@ from perdure.backend import (
     WorkerInfo,
 )
 from perdure.errors import BackendUnavailable, OutcomeUnknown
-from perdure.model import History, Status, WorkflowRecord
+from perdure.mail import EventKey, Published, SendAnswer, Sight, Subscription, Watch
+from perdure.model import History, Message, Status, WorkflowRecord
+from perdure.streams import Item, Reading
 from perdure_backends.sql.backend import SqlBackend
 
 T = TypeVar("T")
@@ -125,10 +127,11 @@ class Patient(SqlBackend):
         """Wake what is due on whichever clock."""
         sleeping = self._in(Status.DELAYED, Status.WAITING)
         self._waited([each.run_at for each in sleeping])
+        self._waited([each.deadline for each in self._in() if each.deadline is not None])
         return self._again(lambda: super(Patient, self).wake(limit=limit))
 
     def _in(self, *statuses: Status) -> Iterator[WorkflowRecord]:
-        yield from self.find(Query(statuses=list(statuses), limit=_MOST))
+        yield from self.find(Query(statuses=list(statuses) or None, limit=_MOST))
 
     # ------------------------------------------------------ plainly repeated
 
@@ -173,3 +176,24 @@ class Patient(SqlBackend):
 
     def history(self, ids: Collection[str]) -> Sequence[History]:
         return self._again(lambda: super(Patient, self).history(ids))
+
+    def read(self, readings: Sequence[Reading], *, limit: int) -> Sequence[Item]:
+        return self._again(lambda: super(Patient, self).read(readings, limit=limit))
+
+    def cancel(self, ids: Collection[str], *, reason: str) -> Mapping[str, Status]:
+        return self._again(lambda: super(Patient, self).cancel(ids, reason=reason))
+
+    def requests(self, worker_id: str) -> Mapping[str, str]:
+        return self._again(lambda: super(Patient, self).requests(worker_id))
+
+    def look(self, watches: Sequence[Watch], *, limit: int) -> Sequence[Sight]:
+        return self._again(lambda: super(Patient, self).look(watches, limit=limit))
+
+    def send(self, messages: Sequence[Message]) -> Sequence[SendAnswer]:
+        return self._again(lambda: super(Patient, self).send(messages))
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> Collection[str]:
+        return self._again(lambda: super(Patient, self).subscribe(subscriptions))
+
+    def events(self, keys: Collection[EventKey]) -> Sequence[Published]:
+        return self._again(lambda: super(Patient, self).events(keys))

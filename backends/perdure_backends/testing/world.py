@@ -20,6 +20,10 @@ _TABLES = {
     "waits": "workflow_id, branch, step_seq, kind, epoch",
     "workers": "worker_id, known, CASE WHEN dead_at IS NULL THEN 0 ELSE 1 END",
     "definitions": "name",
+    "messages": "workflow_id, message_id, consumed_branch, consumed_seq",
+    "subscriptions": "workflow_id, target_id",
+    "wakeups": "workflow_id, n, fan",
+    "stream_items": "workflow_id, stream, item_offset, place, attempt, value, closes, epoch",
 }
 
 
@@ -58,6 +62,24 @@ class World:
         self.raw.execute(f"UPDATE workflows SET run_at = '{_LONG_AGO}'")  # noqa: S608 (our own names)
 
 
+_UNHEARD = """
+SELECT workflow_id FROM workflows WHERE status = 'waiting' AND wake >= wake_at
+UNION ALL
+SELECT w.workflow_id FROM workflows w
+WHERE w.wake < (SELECT count(*) FROM messages m WHERE m.workflow_id = w.workflow_id)
+    + (SELECT count(*) FROM workflows c WHERE c.parent_id = w.workflow_id
+       AND c.status IN ('success', 'error', 'cancelled'))
+"""
+
+
+def deliver(world: World) -> None:
+    """Apply all wake-ups: none is left, none was lost, and nobody waits who has got enough."""
+    world.clean.wake(limit=1000)
+    _require(not world.state("wakeups"), "wake-ups are left")
+    unheard = world.raw.execute(_UNHEARD).fetchall()
+    _require(not unheard, f"not woken or not told: {unheard}")
+
+
 def _require(condition: object, complaint: str) -> None:
     if not condition:
         raise AssertionError(complaint)
@@ -66,7 +88,7 @@ def _require(condition: object, complaint: str) -> None:
 def rescue(world: World) -> None:
     """Let everybody die and a newcomer take over: nothing is lost, nothing runs twice."""
     started = world.epochs(*_OPEN)
-    steps = world.state("workflow_steps")
+    records = world.state("workflow_steps", "stream_items")
     lanes = [Lane("default", "work")]
     newcomer = WorkerInfo(id="z", host="h", pid=1, code_version=None, names=["work"], queues=[])
     world.expire()
@@ -85,4 +107,4 @@ def rescue(world: World) -> None:
     }
     wanted = {each: epoch + 1 for each, epoch in started.items()}
     _require(taken == wanted, f"of {started} the newcomer got {taken}")
-    _require(world.state("workflow_steps") == steps, "records changed")
+    _require(world.state("workflow_steps", "stream_items") == records, "records changed")

@@ -1,6 +1,6 @@
 """The verbs: each takes the one lock, decides, and puts new records into the tables."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +12,12 @@ from perdure.backend import (
     Claimed,
     Committed,
     Existing,
+    Item,
     Lane,
     Peer,
     Pulse,
     Query,
+    Reading,
     Reaped,
     Recovery,
     SchemaVersion,
@@ -25,17 +27,19 @@ from perdure.backend import (
 )
 from perdure.model import ENDED, History, Status, WorkflowRecord
 
-from . import journal, workers, workflows
-from .store import Store, store_at
+from . import journal, outbox, workers, workflows
+from .mail import MemoryMail
+from .store import Store, Wakeup, store_at
+from .workflows import NEVER
 
 _REVISION = "memory"
 _SCRIPT = """\
--- Nothing to run: workflows, workflow_steps, waits, workers and definitions are
--- dictionaries in the memory of one process.
+-- Nothing to run: workflows, workflow_steps, waits, messages, subscriptions, wakeups,
+-- workers and definitions are collections in the memory of one process.
 """
 
 
-class MemoryBackend(Backend):
+class MemoryBackend(MemoryMail, Backend):
     """Workflows in the memory of one process; they end with it.
 
     `memory://` is private to the backend object. `memory://NAME` is shared by all
@@ -58,6 +62,8 @@ class MemoryBackend(Backend):
         """The line of the queue; a test may set another one."""
         self.choice: Callable[[WorkflowRecord], Any] = workflows.due
         """Which `wake` and `reap` take first; a test may set another one."""
+        self.post: Callable[[Sequence[Wakeup], int], Sequence[Wakeup]] = outbox.first
+        """Which wake-ups `wake` applies; a test may choose others."""
 
     def __repr__(self) -> str:
         return f"<MemoryBackend {self.where}, {len(self.store.workflows)} workflows>"
@@ -105,12 +111,13 @@ class MemoryBackend(Backend):
                 return None
             worker = self.store.workers[worker_id]
             self.store.workers[worker_id] = workers.renewed(worker, lease_until=now + lease)
-            due = [one.run_at for one in self.store.workflows.values() if workflows.timed(one)]
+            due = min(map(workflows.next_due, self.store.workflows.values()), default=NEVER)
             return Pulse(
                 now=now,
                 peers=[workers.peer(one) for one in self.store.workers.values() if one.alive],
-                next_due=min(due, default=None),
+                next_due=due if due < NEVER else None,
                 orphans=bool(self._orphans()),
+                outbox=bool(self.store.outbox),
             )
 
     def leave(self, worker_id: str) -> None:
@@ -172,7 +179,9 @@ class MemoryBackend(Backend):
             for new in submissions:
                 self.store.workflows.setdefault(new.id, workflows.submitted(new, now=now))
             return [
-                Existing(id=one.id, name=one.name, input_json=one.input_json)
+                Existing(
+                    id=one.id, name=one.name, input_json=one.input_json, parent_id=one.parent_id
+                )
                 for one in there
                 if one is not None
             ]
@@ -204,12 +213,51 @@ class MemoryBackend(Backend):
             return list(lost)
 
     def wake(self, *, limit: int) -> int:
+        return max(part(limit) for part in self.parts())
+
+    def parts(self) -> Sequence[Callable[[int], int]]:
+        """The three transactions of `wake`."""
+        return (self._apply, self._wake_due, self._cancel_late)
+
+    def _apply(self, limit: int) -> int:
+        with self.store.transaction() as now:
+            outbox.spread(self.store)
+            first = self.post(self.store.outbox, limit)
+            outbox.apply(self.store, first, now=now)
+            return len(first)
+
+    def _wake_due(self, limit: int) -> int:
         with self.store.transaction() as now:
             timed = [one for one in self.store.workflows.values() if workflows.timed(one)]
             due = sorted((one for one in timed if one.run_at <= now), key=self.choice)
             woken = {one.id: workflows.woken(one) for one in due[:limit]}
             self.store.workflows.update(woken)
             return len(woken)
+
+    def _cancel_late(self, limit: int) -> int:
+        with self.store.transaction() as now:
+            every = self.store.workflows.values()
+            late = sorted((one for one in every if workflows.late(one, now=now)), key=self.choice)
+            for one in late[:limit]:
+                self._cancel(one, reason=f"its deadline was {one.deadline}", now=now)
+            return len(late[:limit])
+
+    def cancel(self, ids: Collection[str], *, reason: str) -> Mapping[str, Status]:
+        with self.store.transaction() as now:
+            there = [one for key in set(ids) if (one := self.store.workflows.get(key))]
+            return {one.id: self._cancel(one, reason=reason, now=now) for one in there}
+
+    def _cancel(self, workflow: WorkflowRecord, *, reason: str, now: datetime) -> Status:
+        after = workflows.cancelled(workflow, reason=reason, now=now)
+        self.store.workflows[workflow.id] = after
+        if after.status.final and not workflow.status.final:
+            outbox.tell_of_end(self.store, after)
+        return after.status
+
+    def requests(self, worker_id: str) -> Mapping[str, str]:
+        with self.store.transaction():
+            mine = [one for one in self.store.workflows.values() if one.owner == worker_id]
+            return {one.id: one.cancel_reason or "" for one in mine if workflows.asked(one)}
 
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
         with self.store.transaction():
@@ -231,6 +279,18 @@ class MemoryBackend(Backend):
                 found = workflows.resumed(found, now=now)
                 self.store.workflows[id] = found
             return found.status
+
+    def read(self, readings: Sequence[Reading], *, limit: int) -> Sequence[Item]:
+        with self.store.transaction():
+            found = list[Item]()
+            for one in readings:
+                theirs = [
+                    item
+                    for (workflow_id, stream, offset), item in sorted(self.store.items.items())
+                    if (workflow_id, stream) == (one.workflow_id, one.stream) and offset > one.after
+                ]
+                found += theirs[:limit]
+            return found
 
     def history(self, ids: Collection[str]) -> Sequence[History]:
         with self.store.transaction():

@@ -12,7 +12,9 @@ import attrs
 
 from perdure.clock import now as real_time
 from perdure.errors import SchemaError
-from perdure.model import StepRecord, Wait, WorkflowRecord
+from perdure.mail import Subscription
+from perdure.model import Message, StepRecord, Wait, WorkflowRecord
+from perdure.streams import Item
 
 from .workers import Worker
 
@@ -20,7 +22,19 @@ Place: TypeAlias = tuple[str, int]
 """Where in its workflow a step or a wait stands: branch and number."""
 
 
+@attrs.frozen
+class Wakeup:
+    """A row of the outbox: one for a workflow, or one for each that has subscribed to it."""
+
+    workflow_id: str
+    for_subscribers: bool = False
+
+
 def _steps() -> defaultdict[str, dict[Place, StepRecord]]:
+    return defaultdict(dict)
+
+
+def _messages() -> defaultdict[str, dict[str, Message]]:
     return defaultdict(dict)
 
 
@@ -42,6 +56,21 @@ class Store:
     )
     steps: defaultdict[str, dict[Place, StepRecord]] = attrs.field(factory=_steps, init=False)
     waits: defaultdict[str, dict[Place, Wait]] = attrs.field(factory=_waits, init=False)
+    thresholds: dict[str, int] = attrs.field(factory=dict[str, int], init=False)
+    """The counts of wake-ups that suspended workflows wait for."""
+    messages: defaultdict[str, dict[str, Message]] = attrs.field(factory=_messages, init=False)
+    """Of each workflow by id, in the order in which they came; consumed ones stay."""
+    consumed: dict[tuple[str, str], Place] = attrs.field(
+        factory=dict[tuple[str, str], Place], init=False
+    )
+    """The step that took a message, by workflow and id."""
+    items: dict[tuple[str, str, int], Item] = attrs.field(
+        factory=dict[tuple[str, str, int], Item], init=False
+    )
+    """Of streams, by workflow, stream and offset."""
+    subscriptions: set[Subscription] = attrs.field(factory=set[Subscription], init=False)
+    outbox: list[Wakeup] = attrs.field(factory=list[Wakeup], init=False)
+    """What nobody has applied yet, in the order in which it was written."""
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
     @contextmanager
@@ -67,6 +96,12 @@ class Store:
             other.workflows |= self.workflows
             other.steps |= {key: dict(there) for key, there in self.steps.items()}
             other.waits |= {key: dict(there) for key, there in self.waits.items()}
+            other.thresholds |= self.thresholds
+            other.messages |= {key: dict(there) for key, there in self.messages.items()}
+            other.consumed |= self.consumed
+            other.items |= self.items
+            other.subscriptions |= self.subscriptions
+            other.outbox += self.outbox
             return other
 
 

@@ -4,7 +4,7 @@ Every change of a workflow is one of those below, in the order of its life.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -13,6 +13,8 @@ from perdure.model import Attributes, Status, WorkflowRecord
 
 SUSPECT = 2
 """From so many strikes on, a workflow is claimed only by who asks for suspects."""
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The due time of what time does not wake."""
 _MOST_DOUBLINGS = 20
 
 
@@ -37,7 +39,13 @@ def submitted(new: Submission, *, now: datetime) -> WorkflowRecord:
         epoch=0,
         recoveries=0,
         strikes=0,
-        parent_id=None,
+        wake=0,
+        parent_id=new.parent_id,
+        detached=new.detached,
+        timeout=new.timeout,
+        deadline=new.deadline,
+        cancel_requested_at=None,
+        cancel_reason=None,
         code_version=new.code_version,
         attributes=dict(new.attributes),
         created_at=now,
@@ -51,7 +59,7 @@ def submitted(new: Submission, *, now: datetime) -> WorkflowRecord:
 
 def timed(workflow: WorkflowRecord) -> bool:
     """Whether it waits for its due time."""
-    return workflow.status in (Status.DELAYED, Status.WAITING)
+    return workflow.status in (Status.DELAYED, Status.WAITING) and workflow.run_at < NEVER
 
 
 def due(workflow: WorkflowRecord) -> datetime:
@@ -62,6 +70,23 @@ def due(workflow: WorkflowRecord) -> datetime:
 def woken(workflow: WorkflowRecord) -> WorkflowRecord:
     """Due: it keeps its place by its due time."""
     return attrs.evolve(workflow, status=Status.ENQUEUED)
+
+
+def counted(workflow: WorkflowRecord, *, wake_at: int | None, now: datetime) -> WorkflowRecord:
+    """One more wake-up, which is `wake_at` of a suspended one or not."""
+    more = attrs.evolve(workflow, wake=workflow.wake + 1)
+    if more.status is Status.WAITING and _reached(more.wake, wake_at):
+        return _hurried(more, now=now)
+    return more
+
+
+def _reached(wake: int, wake_at: int | None) -> bool:
+    return wake_at is not None and wake >= wake_at
+
+
+def _hurried(workflow: WorkflowRecord, *, now: datetime) -> WorkflowRecord:
+    """In the queue, due at once at the latest."""
+    return attrs.evolve(workflow, status=Status.ENQUEUED, run_at=min(workflow.run_at, now))
 
 
 def ready(workflow: WorkflowRecord, *, suspects: bool, now: datetime) -> bool:
@@ -84,7 +109,14 @@ def claimed(workflow: WorkflowRecord, *, owner: str, now: datetime) -> WorkflowR
         owner=owner,
         epoch=workflow.epoch + 1,
         started_at=workflow.started_at or now,
+        deadline=workflow.deadline if workflow.started_at else _first_deadline(workflow, now=now),
     )
+
+
+def _first_deadline(workflow: WorkflowRecord, *, now: datetime) -> datetime | None:
+    if workflow.timeout is None:
+        return workflow.deadline
+    return min(workflow.deadline or NEVER, now + workflow.timeout)
 
 
 # ------------------------------------------------ the owner's own doings
@@ -99,28 +131,80 @@ def owned(workflow: WorkflowRecord | None, *, by: str, epoch: int) -> bool:
 
 def let_go(workflow: WorkflowRecord, to: Transition, *, now: datetime) -> WorkflowRecord:
     """The end, parked, suspended, or back to the queue."""
-    return attrs.evolve(
+    left = attrs.evolve(
         workflow,
         status=to.status,
         owner=None,
         output_json=to.output_json,
         error_json=to.error_json,
         error_message=to.error_message,
-        run_at=to.run_at or workflow.run_at,
         completed_at=now if to.status.final else None,
     )
+    if to.status is not Status.WAITING:
+        return left
+    if _sent_back(workflow, to):
+        return attrs.evolve(left, status=Status.ENQUEUED, run_at=now)
+    return attrs.evolve(left, run_at=to.run_at or NEVER)
+
+
+def _sent_back(workflow: WorkflowRecord, to: Transition) -> bool:
+    """Whether more has come for it than its owner knew when it suspended it."""
+    ignorant = asked(workflow) and not to.cancelling
+    return ignorant or _reached(workflow.wake, to.wake_at)
 
 
 def stands_as(workflow: WorkflowRecord | None, to: Transition) -> bool:
     """Whether an earlier try of this transition took effect, as far as can be seen."""
-    if workflow is None or workflow.owner is not None:
+    if workflow is None or workflow.owner is not None or workflow.epoch != to.epoch:
         return False
-    return (workflow.epoch, workflow.status) == (to.epoch, to.status)
+    back = to.status is Status.WAITING and workflow.status is Status.ENQUEUED
+    return back or workflow.status is to.status
 
 
 def released(workflow: WorkflowRecord) -> WorkflowRecord:
     """Back to the queue: its owner does not know of it."""
     return attrs.evolve(workflow, status=Status.ENQUEUED, owner=None)
+
+
+# ---------------------------------------------------------------- cancel
+
+
+def asked(workflow: WorkflowRecord) -> bool:
+    """Whether somebody has asked to cancel it."""
+    return workflow.cancel_requested_at is not None
+
+
+def cancelled(workflow: WorkflowRecord, *, reason: str, now: datetime) -> WorkflowRecord:
+    """At its end, on its way to clean up, or asked for it; the first request counts."""
+    parked = workflow.status is Status.PARKED
+    if workflow.status.final or (asked(workflow) and not parked):
+        return workflow
+    to_end = workflow if asked(workflow) else _asked(workflow, reason, now)
+    if workflow.status is Status.RUNNING:
+        return to_end
+    if parked or workflow.epoch == 0:
+        return attrs.evolve(to_end, status=Status.CANCELLED, completed_at=now)
+    return _hurried(to_end, now=now)
+
+
+def _asked(workflow: WorkflowRecord, reason: str, now: datetime) -> WorkflowRecord:
+    return attrs.evolve(workflow, cancel_requested_at=now, cancel_reason=reason)
+
+
+def limited(workflow: WorkflowRecord) -> bool:
+    """Whether its deadline will cancel it."""
+    return workflow.deadline is not None and not workflow.status.final and not asked(workflow)
+
+
+def late(workflow: WorkflowRecord, *, now: datetime) -> bool:
+    """Whether its deadline is over, and nobody has asked to cancel it."""
+    return limited(workflow) and workflow.deadline is not None and workflow.deadline <= now
+
+
+def next_due(workflow: WorkflowRecord) -> datetime:
+    """When `wake` has something to do with it."""
+    due = workflow.run_at if timed(workflow) else NEVER
+    return min(due, workflow.deadline or NEVER) if limited(workflow) else due
 
 
 # ---------------------------------------------------------- reap, resume

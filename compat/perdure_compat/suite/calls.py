@@ -9,9 +9,9 @@ import attrs
 from perdure.backend import Backend, Peer, Pulse, Reaped
 from perdure.errors import OutcomeUnknown
 from perdure.model import Status, WorkflowRecord
-from perdure_compat.reference.workflows import due, turn
+from perdure_compat.reference.workflows import turn
 
-from .likeness import APART, alike
+from .likeness import APART, alike, reasoned
 from .spelled import call as spelled_call
 from .watch import Sight
 from .worlds import World
@@ -36,6 +36,9 @@ class Way(StrEnum):
     NEVER = "never happened"
     ONCE = "happened"
     TWICE = "happened twice"
+    PART = "only applied wake-ups"
+    DUE = "only woke who was due"
+    PARTS = "cancelled nothing"
     HALF = "only declared deaths"
     HALF_AND_ONCE = "declared deaths, then happened"
     ONCE_AND_HALF = "happened, then recovered once more"
@@ -104,25 +107,10 @@ class Call:
         return alike(self.tidy(outcome.told), self.tidy(ours))
 
 
-# ------------------------------------------------------------------ wake
+# ---------------------------------------------------------------- choice
 
 
-@attrs.frozen(kw_only=True)
-class Wake(Call):
-    """The earliest first; which of those that are equal, only a look can tell."""
-
-    verb: str = "wake"
-
-    def hidden(self, outcome: Outcome) -> bool:  # noqa: ARG002 (always)
-        return bool(self.how["limit"] < ALL)
-
-    def play(self, world: World, way: Way, outcome: Outcome) -> Any:
-        woken = _left(world, outcome.after, Status.DELAYED, Status.WAITING)
-        world.reference.choice = _first(woken, outcome.before, due)
-        return super().play(world, way, outcome)
-
-
-def _left(world: World, after: Sight | None, *statuses: Status) -> set[str]:
+def left(world: World, after: Sight | None, *statuses: Status) -> set[str]:
     """What is in these statuses in a world, and is not where somebody looked."""
     there = (after or Sight()).workflows
     return {
@@ -132,7 +120,7 @@ def _left(world: World, after: Sight | None, *statuses: Status) -> set[str]:
     }
 
 
-def _first(
+def first(
     chosen: Collection[str], before: Sight | None, line: Callable[[WorkflowRecord], Any]
 ) -> Callable[[WorkflowRecord], Any]:
     """Those that were chosen first: among equals, or among all if nobody looked before."""
@@ -163,6 +151,7 @@ class Heartbeat(Call):
         return (
             alike(told.now, ours.now)
             and told.orphans == ours.orphans
+            and told.outbox >= ours.outbox
             and _same_due(told, ours)
             and alike(*leases)
             and world.told(one, other)
@@ -207,7 +196,7 @@ class Reap(Call):
 
     def play(self, world: World, way: Way, outcome: Outcome) -> Any:
         told = set[str]() if outcome.told is UNKNOWN else set[str](outcome.told.workflows)
-        moved = _left(world, outcome.after, Status.RUNNING) or told
+        moved = left(world, outcome.after, Status.RUNNING) or told
         # An answer names the last of them.
         world.reference.choice = lambda one: (one.id not in moved, one.id in told)
         match way:
@@ -266,7 +255,7 @@ class Claim(Call):
         if self.hidden(outcome) or (outcome.struck and chosen and not self.ordered):
             limit = min(limit, len(chosen))
         before = outcome.before if self.ordered else None
-        world.reference.turn = _first(chosen, before, turn)
+        world.reference.turn = first(chosen, before, turn)
         return world.reference.claim(*self.args, **{**self.how, "limit": limit})
 
     def _chosen(self, world: World, outcome: Outcome) -> set[str]:
@@ -281,7 +270,7 @@ class Claim(Call):
         }
 
     def agrees(self, world: World, outcome: Outcome, ours: Any) -> bool:  # noqa: ARG002 (as above)
-        told = outcome.told
+        told, ours = ([reasoned(one) for one in each] for each in (outcome.told, ours))
         if not self.ordered or outcome.before is None:
             told, ours = (sorted(each, key=lambda one: one.id) for each in (told, ours))
         return alike(told, ours)

@@ -8,23 +8,29 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from perdure.backend import Backend, Batch, Existing, Lane, Query, Recovery, Submission, Transition
+from perdure.backend import Backend, Batch, Existing, Lane, Recovery, Submission, Transition
 from perdure.clock import now
 from perdure.model import Status, WorkflowRecord
 
-from .calls import ALL, UNKNOWN, Call, Claim, Wake
+from .calls import ALL, UNKNOWN, Call, Claim
 from .fates import Breakage, Fate, Loss
-from .likeness import worded
-from .members import A_LEASE, A_PAUSE, A_WORKER, AT_MOST, HOUR, MOST_WORKERS, WORKFLOWS, Members
-from .plans import PLACES, WORDS, Piece, Writer, plans
+from .letters import A_WORKFLOW, Letters
+from .members import A_LEASE, A_PAUSE, A_WORKER, AT_MOST, HOUR, MOST_WORKERS, WORKFLOWS
+from .plans import MESSAGES, PLACES, Piece, Writer, plans
 from .records import AT_ONCE, WHEN, end, job
 from .watch import judge_answers, judge_author, judge_idle, judge_settled
 
-_workflow = st.sampled_from(range(WORKFLOWS))
 _due = st.sampled_from(["now", "now", "past", "later", "delayed"])
+_limit = st.sampled_from(["none", "none", "child", "child", "late", "timeout", "both"])
+_OLD = 3
+"""So many workflows are there from the beginning, to be somebody's parents."""
 
 
-class Histories(Members):
+_DEADLINES = {"late": WHEN, "both": WHEN.replace(year=2900)}
+_TIMEOUTS = {"timeout": HOUR, "both": HOUR / 2}
+
+
+class Histories(Letters):
     """One history: what its workers do with its workflows."""
 
     def __init__(self, judged: Sequence[Backend], breakage: Breakage | None = None) -> None:
@@ -42,15 +48,18 @@ class Histories(Members):
         first=A_LEASE,
         second=A_LEASE,
         due=st.sampled_from(["past", "now"]),
+        kind=_limit,
         ends=st.sampled_from([False, False, False, True]),
     )
-    def begin(self, first: timedelta, second: timedelta, due: str, *, ends: bool) -> None:
+    def begin(
+        self, first: timedelta, second: timedelta, due: str, kind: str, *, ends: bool
+    ) -> None:
         """Two workers, and something to do, which one of them has claimed."""
         self.ends = ends
         self._join(self.eye, HOUR)
         self.hire(first)
         self.hire(second)
-        self.submit([0, 1, 2], due, 1, 0)
+        self.submit(list(range(_OLD)), due, 1, 0, kind)
         self.hold()
         self.claim(0, 2, suspects=False, narrow=False, mends=False)
 
@@ -90,7 +99,10 @@ class Histories(Members):
     def _work(self, name: str) -> None:
         """A worker records a step of all it owns, at a place of its epoch's own."""
         mine = [number for number, owner in self.running() if owner == name]
-        pieces = [Piece(number, 0, self._place(number), frozenset(), None) for number in mine]
+        pieces = [
+            Piece(number, 0, self._place(number), frozenset(), None, takes=number % MESSAGES)
+            for number in mine
+        ]
         self._commit(name, self.writer.batch(pieces))
 
     def _place(self, number: int) -> frozenset[int]:
@@ -110,7 +122,7 @@ class Histories(Members):
 
     # ----------------------------------------------------------- workflows
 
-    def _job(self, workflow: int, due: str, priority: int, variant: int) -> Submission:
+    def _job(self, workflow: int, due: str, priority: int, variant: int, kind: str) -> Submission:
         times: dict[str, dict[str, Any]] = {
             "past": {"run_at": WHEN + timedelta(days=workflow)},
             "later": {"run_at": WHEN.replace(year=2999)},
@@ -123,18 +135,25 @@ class Histories(Members):
             name=lane.name,
             priority=(workflow + priority) % 3 - 1,
             input_json=f"[{variant}]",
+            parent_id=self.ids[(workflow + 1) % _OLD] if kind != "none" else None,
+            detached=variant > 1,
+            deadline=_DEADLINES.get(kind),
+            timeout=_TIMEOUTS.get(kind),
             **times.get(due, {}),
         )
 
     @rule(
-        workflows=st.lists(_workflow, min_size=1, unique=True),
+        workflows=st.lists(A_WORKFLOW, min_size=1, unique=True),
         due=_due,
         priority=st.integers(0, 2),
         variant=st.integers(0, 3),
+        kind=_limit,
     )
-    def submit(self, workflows: list[int], due: str, priority: int, variant: int) -> None:
+    def submit(
+        self, workflows: list[int], due: str, priority: int, variant: int, kind: str
+    ) -> None:
         """New ones, repeats, and others under a taken id."""
-        jobs = [self._job(number, due, priority, variant) for number in workflows]
+        jobs = [self._job(number, due, priority, variant, kind) for number in workflows]
         self.ask(Call(verb="submit", args=(jobs,), tidy=_by_id))
 
     @rule(
@@ -181,7 +200,7 @@ class Histories(Members):
     @rule(worker=A_WORKER, limit=AT_MOST, pick=st.integers(0, 40))
     def grab(self, worker: int, limit: int, pick: int) -> None:
         """A claim that could take something fails in the middle."""
-        self.submit([0, 1, 2, 3], "now", 0, 0)
+        self.submit([0, 1, 2, 3], "now", 0, 0, "none")
         self.wake(ALL)
         self.hold()
         name = self.living(worker)
@@ -204,7 +223,7 @@ class Histories(Members):
             self.hold()
         return name
 
-    @rule(pick=_workflow, wanted=st.lists(plans(WORKFLOWS), min_size=1, max_size=3))
+    @rule(pick=A_WORKFLOW, wanted=st.lists(plans(WORKFLOWS), min_size=1, max_size=3))
     def commit(self, pick: int, wanted: list[list[Piece]]) -> None:
         """Owners write about their workflows, and about others."""
         for plan in wanted:
@@ -260,12 +279,43 @@ class Histories(Members):
         self._commit(name, Batch(transitions=[self._suspended(number) for number in mine]))
         self.wake(limit)
 
+    @rule(
+        worker=A_WORKER,
+        more=st.sampled_from([1, 1, 0, 2]),
+        comes=st.sampled_from(["message", "request", "both", "nothing"]),
+        first=st.booleans(),
+        knows=st.booleans(),
+    )
+    def doze(self, worker: int, more: int, comes: str, *, first: bool, knows: bool) -> None:
+        """All that a worker owns waits for what comes, before that or after."""
+        name = self._supply(worker)
+        mine = [number for number, owner in self.running() if owner == name]
+        if first:
+            self._come(mine, comes)
+        ends = [self._dozing(number, more, knows=knows) for number in mine]
+        self._commit(name, Batch(transitions=ends))
+        if not first:
+            self._come(mine, comes)
+        self.wake(ALL)
+
+    def _come(self, mine: list[int], what: str) -> None:
+        if mine and what in ("message", "both"):
+            self.send(mine[:2], len(mine) - 1, "s")
+            self.wake(ALL)
+        if mine and what in ("request", "both"):
+            self.cancel(mine[-1], 0)
+
+    def _dozing(self, number: int, more: int, *, knows: bool) -> Transition:
+        name, epoch = self._epoch(number)
+        wake_at = self.pair.seen.workflows[name].wake + more
+        return end(name, Status.WAITING, epoch=epoch, wake_at=wake_at, cancelling=knows)
+
     def _suspended(self, number: int) -> Transition:
         name, epoch = self._epoch(number)
         due = WHEN + timedelta(days=(3 * number + epoch) % 5)
         return end(name, Status.WAITING, epoch=epoch, run_at=due)
 
-    @rule(worker=A_WORKER, known=st.frozensets(_workflow), any_one=st.booleans())
+    @rule(worker=A_WORKER, known=st.frozensets(A_WORKFLOW), any_one=st.booleans())
     def reconcile(self, worker: int, known: frozenset[int], *, any_one: bool) -> None:
         """A worker, most often one that owns something, says what it runs."""
         owners = [] if any_one else [owner for _, owner in self.running()]
@@ -279,13 +329,7 @@ class Histories(Members):
             mine = {one.id for one in self.pair.fresh.workflows.values() if one.owner == name}
             assert mine <= set(known), "a worker owns nothing that it does not know of"
 
-    @rule(limit=AT_MOST)
-    def wake(self, limit: int) -> None:
-        """What is due goes back to the queue."""
-        told = self.ask(Wake(how={"limit": limit}))
-        assert told is UNKNOWN or told <= limit, "no more than were asked for"
-
-    @rule(workflow=_workflow, lag=st.sampled_from([0, 0, 1]), any_one=st.booleans())
+    @rule(workflow=A_WORKFLOW, lag=st.sampled_from([0, 0, 1]), any_one=st.booleans())
     def resume(self, workflow: int, lag: int, *, any_one: bool) -> None:
         """Somebody brings a parked workflow back, at the epoch that was seen or an older one."""
         seen = self.pair.seen.workflows
@@ -297,36 +341,6 @@ class Histories(Members):
     def _resume(self, name: str, epoch: int) -> None:
         self.ask(Call(verb="resume", args=(name,), how={"epoch": epoch}))
 
-    @rule(asked=st.sampled_from(["service", "all", "ended", "states"]))
-    def read(self, asked: str) -> None:
-        """Somebody asks who serves what, or what is on a queue, has ended, or is in which state."""
-        if asked == "service":
-            self.service("default")
-            self.service("elsewhere")
-        elif asked == "states":
-            self._count()
-        else:
-            self._find(only_ended=asked == "ended")
-
-    def _find(self, *, only_ended: bool) -> None:
-        query = Query(queue=self.prefix + "q", limit=ALL)
-        how = {"only_ended": only_ended}
-        self.ask(Call(verb="find", args=(query,), tidy=_records, reads=True))
-        self.ask(Call(verb="load", args=(self.ids,), how=how, tidy=_records, reads=True))
-
-    def _count(self) -> None:
-        pages = [self._in(status) for status in Status]
-        if any(page is UNKNOWN for page in pages):
-            return
-        found = [one.id for page in pages for one in page]
-        assert len(found) == len(set(found)), "a workflow is in one state"
-        if self.pair.fresh:
-            assert set(found) == self.pair.fresh.workflows.keys(), "each workflow is in a state"
-
-    def _in(self, status: Status) -> Any:
-        query = Query(queue=self.prefix + "q", statuses=[status], limit=ALL)
-        return self.ask(Call(verb="find", args=(query,), tidy=_records, reads=True))
-
     # ----------------------------------------------------------------- end
 
     def teardown(self) -> None:
@@ -334,6 +348,9 @@ class Histories(Members):
         try:
             if self.ends and self.sound:
                 self._settle()
+            if self.sound:
+                self.pair.fate = None
+                self.hear_all()
         finally:
             super().teardown()
 
@@ -344,7 +361,7 @@ class Histories(Members):
                 self.ask(Call(verb="leave", args=(name,), worker=name))
         patient = Recovery(max_strikes=100, backoff=AT_ONCE)
         self._reap(0, margin=AT_ONCE, recovery=patient, limit=ALL)
-        self.wake(ALL)
+        self.drain()
         self._look()
         self._revive()
         self._finish()
@@ -368,7 +385,3 @@ def _parked(workflow: WorkflowRecord | None) -> bool:
 
 def _by_id(told: Sequence[Existing]) -> list[Existing]:
     return sorted(told, key=lambda one: one.id)
-
-
-def _records(found: Sequence[WorkflowRecord]) -> list[WorkflowRecord]:
-    return sorted((worded(one, ours=WORDS) for one in found), key=lambda one: one.id)

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
+from perdure.backend import Claimed
+from perdure.mail import Sight
 from perdure.model import Status, WorkflowRecord
 
+R = TypeVar("R", WorkflowRecord, Claimed, Sight)
+
+ASKED = "asked by a test"
+"""How the reasons begin that are not a backend's own."""
 APART = timedelta(seconds=20)
 """How far two readings of the same moment may lie apart; what differs on purpose does by more."""
 
@@ -39,11 +45,26 @@ def _parts(value: Any) -> Mapping[Any, Any] | None:
 
 
 def worded(workflow: WorkflowRecord, *, ours: str) -> WorkflowRecord:
-    """The workflow without the words with which a backend explains a parking.
+    """The workflow without the words with which a backend explains what it did by itself.
 
     They are its own business, as long as there are any; `ours` are the test's words.
     """
-    if workflow.status is not Status.PARKED or workflow.error_message == ours:
-        return workflow
-    said = "explained" if workflow.error_message else None
-    return attrs.evolve(workflow, error_json=None, error_message=said)
+    said = reasoned(workflow)
+    if workflow.status not in _EXPLAINED or workflow.error_message == ours:
+        return said
+    why = "explained" if workflow.error_message else None
+    return attrs.evolve(said, error_json=None, error_message=why)
+
+
+_EXPLAINED = {Status.PARKED, Status.CANCELLED}
+
+
+def reasoned(record: R) -> R:
+    """The record without the words with which a backend names a deadline."""
+    reason = reason_of(record.cancel_reason)
+    return record if reason == record.cancel_reason else attrs.evolve(record, cancel_reason=reason)
+
+
+def reason_of(said: str | None) -> str | None:
+    """A reason of the test's, or that there is one."""
+    return said if not said or said.startswith(ASKED) else "explained"

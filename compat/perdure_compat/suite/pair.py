@@ -23,7 +23,7 @@ from .plans import WORDS
 from .records import AT_ONCE
 from .spelled import spelled
 from .watch import Sight
-from .worlds import World, distinct
+from .worlds import World, distinct, sight_of
 
 
 @attrs.define(eq=False)
@@ -109,7 +109,7 @@ class Pair:
         self._note(call, fate, outcome)
         outcome = attrs.evolve(outcome, before=self.fresh)
         if call.hidden(outcome):
-            outcome = attrs.evolve(outcome, after=_sight(backend, self.ids))
+            outcome = attrs.evolve(outcome, after=sight_of(backend, self.ids))
         self._keep(call, outcome)
         if not call.reads:
             self.since += [call] * (2 if outcome.struck else 1)
@@ -140,7 +140,7 @@ class Pair:
 
     def look(self) -> tuple[Sight, Sight]:
         """What was to be seen before, and what is now; one world looks the same."""
-        now = _sight(next(self._turn), self.ids)
+        now = sight_of(next(self._turn), self.ids)
         found = [(world, _difference(now, world.sight(self.ids))) for world in self.worlds]
         self.worlds = [world for world, difference in found if not difference]
         if not self.worlds:
@@ -174,11 +174,8 @@ class Pair:
             judged.leave(worker_id)
         last = Recovery(max_strikes=1, backoff=AT_ONCE)
         judged.reap([], margin=AT_ONCE, recovery=last, limit=ALL)
-        judged.wake(limit=ALL)
-
-
-def _sight(backend: Backend, ids: Collection[str]) -> Sight:
-    return Sight.of(backend.load(ids), backend.history(ids))
+        for _ in range(2):
+            judged.wake(limit=ALL)
 
 
 def _answer(told: Any) -> str:
@@ -202,6 +199,7 @@ def _difference(there: Sight, ours: Sight) -> str:
 def _rows(sight: Sight) -> dict[object, Any]:
     rows: dict[object, Any] = dict(sight.workflows.items())
     rows |= {("step", *key): one for key, one in sight.steps.items()}
+    rows |= {("item", *key): one for key, one in sight.items.items()}
     return rows | {("wait", *key): one for key, one in sight.waits.items()}
 
 

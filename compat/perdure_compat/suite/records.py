@@ -11,16 +11,21 @@ from perdure.backend import (
     Batch,
     Claimed,
     Committed,
+    Consumption,
     Lane,
     Recovery,
     Submission,
     Transition,
     WorkerInfo,
 )
-from perdure.model import Status, StepRecord, Wait, WorkflowRecord
+from perdure.mail import SENT, Sight, Watch
+from perdure.model import Message, Status, StepRecord, Wait, WorkflowRecord
+from perdure.streams import Item, Reading
 
 T = TypeVar("T")
 
+OWNER = "owner"
+"""Who runs what `stand` brings into a state."""
 LEASE = timedelta(minutes=5)
 BRIEF = timedelta(milliseconds=100)
 AT_ONCE = timedelta(0)
@@ -38,6 +43,7 @@ MOMENTS = (
     datetime(9999, 12, 31, 12, 0, 0, 1000, tzinfo=UTC),
 )
 """Times that a database may be unable to hold, or to hold exactly."""
+_MOST_TURNS = 100
 PATIENT = Recovery(max_strikes=100, backoff=AT_ONCE)
 
 
@@ -93,6 +99,18 @@ def own(backend: Backend, worker_id: str, *workflow_ids: str) -> None:
     assert sorted(ids(claim(backend, worker_id))) == sorted(workflow_ids)
 
 
+def stand(backend: Backend, workflow_id: str, status: Status, **changes: Any) -> None:
+    """Bring a new workflow into a state; nothing else may be enqueued."""
+    later = {"delay": LEASE} if status is Status.DELAYED else {}
+    submit(backend, workflow_id, **(later | changes))
+    if status in (Status.DELAYED, Status.ENQUEUED):
+        return
+    join(backend, OWNER)
+    assert ids(claim(backend, OWNER)) == [workflow_id]
+    if status is not Status.RUNNING:
+        assert list(finish(backend, OWNER, end(workflow_id, status)).transitions) == [status]
+
+
 def step(workflow_id: str, seq: int = 1, **changes: Any) -> StepRecord:
     """A step that succeeded, with an output that tells it from every other."""
     usual = _usual(
@@ -123,6 +141,80 @@ def end(workflow_id: str, status: Status = Status.SUCCESS, **changes: Any) -> Tr
     """The owner lets go; the status says how."""
     usual = _usual(changes, epoch=1)
     return Transition(workflow_id=workflow_id, status=status, **usual)
+
+
+def suspend(workflow_id: str, **changes: Any) -> Transition:
+    """The owner lets go until something comes; nothing does if no test says what."""
+    return end(workflow_id, Status.WAITING, **changes)
+
+
+def message(workflow_id: str, message_id: str = "m", **changes: Any) -> Message:
+    """A message with a body that tells it from every other."""
+    usual = _usual(changes, topic="topic", sender="sender", position=1)
+    usual.setdefault("body_json", json.dumps([workflow_id, message_id]))
+    return Message(id=message_id, workflow_id=workflow_id, **usual)
+
+
+def taking(step: StepRecord, message_id: str = "m", **changes: Any) -> Batch:
+    """A batch with a step that takes a message."""
+    place = _usual(
+        changes,
+        workflow_id=step.workflow_id,
+        branch=step.branch,
+        seq=step.seq,
+        epoch=step.epoch,
+    )
+    return Batch(steps=[step], consumptions=[Consumption(message_id=message_id, **place)])
+
+
+def item(workflow_id: str, offset: int = 0, **changes: Any) -> Item:
+    """An item of a stream with a value that tells it from every other."""
+    usual = _usual(changes, stream="log", place="", attempt=1, closes=False, epoch=1)
+    usual.setdefault("value_json", json.dumps([workflow_id, usual["stream"], offset]))
+    return Item(workflow_id=workflow_id, offset=offset, **usual)
+
+
+def write(backend: Backend, worker_id: str, *items: Item) -> Committed:
+    """Commit items of streams and nothing else."""
+    return backend.commit(worker_id, Batch(items=items))
+
+
+def read(
+    backend: Backend,
+    workflow_id: str,
+    stream: str = "log",
+    *,
+    after: int = -1,
+    limit: int = 1000,
+) -> list[Item]:
+    """What one stream of one workflow holds, in its order."""
+    reading = Reading(workflow_id=workflow_id, stream=stream, after=after)
+    return list(backend.read([reading], limit=limit))
+
+
+def send(backend: Backend, *messages: Message) -> None:
+    """Send what can be sent."""
+    assert list(backend.send(messages)) == [SENT] * len(messages)
+
+
+def drain(backend: Backend) -> None:
+    """Apply all wake-ups that have been written, and those that this leads to."""
+    for _ in range(_MOST_TURNS):
+        if not backend.wake(limit=1000):
+            return
+    raise AssertionError(f"there is always something to wake, {_MOST_TURNS} times now")
+
+
+def look(backend: Backend, workflow_id: str, *topics: str, limit: int = 1000) -> Sight:
+    """What has come for one workflow that is there."""
+    (sight,) = backend.look([Watch(workflow_id=workflow_id, topics=topics)], limit=limit)
+    return sight
+
+
+def inbox(backend: Backend, workflow_id: str, *topics: str, limit: int = 1000) -> list[str]:
+    """The ids of the messages that wait for one workflow, in their order."""
+    sight = look(backend, workflow_id, *topics or ("topic",), limit=limit)
+    return [one.id for one in sight.messages]
 
 
 def record(backend: Backend, worker_id: str, *steps: StepRecord) -> Committed:

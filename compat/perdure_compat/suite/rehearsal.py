@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from perdure.backend import Batch, Lane, Recovery
+from perdure.mail import EventKey, Subscription, Watch
 from perdure.model import Status
 
-from .calls import ALL, Call, Claim, Heartbeat, Reap, Wake
-from .records import AT_ONCE, LANE, LEASE, end, info, job, step, wait
+from .calls import ALL, Call, Claim, Heartbeat, Reap
+from .drains import Wake
+from .records import AT_ONCE, LANE, LEASE, end, info, job, message, step, taking, wait
 
 _WORKER = "rehearsal"
 _IDS = ("rehearsal-1", "rehearsal-2")
@@ -26,7 +28,13 @@ def rehearsal() -> Sequence[Call]:
         _claim(LANE, Lane("default", "other")),
         Heartbeat(args=(_WORKER,), how={"lease": LEASE}, prefix=_WORKER),
         _call("commit", _WORKER, batch),
-        _call("commit", _WORKER, Batch(steps=[step(_IDS[1])])),
+        _call("send", [message(_IDS[1])]),
+        _call("subscribe", [Subscription(_IDS[0], _IDS[1])]),
+        _call("look", [Watch(workflow_id=_IDS[1], topics=["topic"])], limit=ALL),
+        _call("commit", _WORKER, taking(step(_IDS[1], kind="event"))),
+        _call("events", [EventKey(_IDS[1], "charge")]),
+        _call("cancel", _IDS[1:], reason="rehearsed"),
+        _call("requests", _WORKER),
         _call("commit", _WORKER, Batch(transitions=[end(_IDS[1], Status.ENQUEUED)])),
         _claim(LANE, Lane("default", "other")),
         _call("reconcile", _WORKER, _IDS[:1]),

@@ -8,11 +8,12 @@ from .scene import OBSERVER, OVER, Scene, require
 
 def rescue(scene: Scene) -> None:
     """Let the observer take over all that is due, and end it."""
+    scene.wake()
     lost = scene.there - scene.epochs().keys()
     require(not lost, f"{lost} disappeared")
     due, recorded = _due(scene), set(scene.records())
     _everybody_dies(scene)
-    scene.clean.wake(limit=1000)
+    scene.wake()
     taken = _taken(scene)
     wanted = {word: epoch + 1 for word, epoch in due.items()}
     require(taken == wanted, f"of {due} somebody new got {taken}")

@@ -5,7 +5,7 @@ database; its verbs and what it shows leave that out. Everything goes over the
 seam, by a backend that nothing disturbs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -21,9 +21,12 @@ from perdure.backend import (
     Transition,
     WorkerInfo,
 )
-from perdure.model import Status, StepRecord, Wait, WorkflowRecord
+from perdure.mail import Sight, Watch
+from perdure.model import Message, Status, StepRecord, Wait, WorkflowRecord
+from perdure.streams import Item
 
-from .records import AT_ONCE, LEASE, end, finish, info, job, record, step, wait
+from .likeness import reason_of
+from .records import AT_ONCE, LEASE, end, finish, info, item, job, message, read, record, step, wait
 
 State: TypeAlias = frozenset[tuple[object, ...]]
 """What is to be seen, without clocks and counters of beats."""
@@ -64,6 +67,8 @@ class Scene:
     """Who was ever given which epoch of a workflow."""
     there: set[str] = attrs.field(factory=set[str])
     """The workflows that must never disappear."""
+    heeds: bool = False
+    """Whether wake-ups are applied before a look, which shows then whether they were written."""
     aside: object = None
     """What another actor was told."""
 
@@ -95,9 +100,18 @@ class Scene:
         """A sleep that was reached."""
         return wait(self.full(word), **changes)
 
+    def item(self, word: str, offset: int = 0, **changes: Any) -> Item:
+        """An item of a stream with the value that it would have in any scene."""
+        value = {"value_json": f'["{word}", {offset}]'}
+        return item(self.full(word), offset, **(value | changes))
+
     def end(self, word: str, status: Status = Status.SUCCESS, **changes: Any) -> Transition:
         """The owner lets go."""
         return end(self.full(word), status, **changes)
+
+    def message(self, word: str, message_id: str) -> Message:
+        """A message to one of the run's workflows."""
+        return message(self.full(word), message_id, body_json=None)
 
     # ----------------------------------------------------------------- acts
 
@@ -112,9 +126,9 @@ class Scene:
         """A worker of the lane."""
         return info(self.full(word), names=[self.lane.name], queues=[self.lane.queue])
 
-    def submit(self, *words: str) -> None:
+    def submit(self, *words: str, **changes: Any) -> None:
         """Submit workflows that are new."""
-        assert not self.clean.submit([self.job(word) for word in words])
+        assert not self.clean.submit([self.job(word, **changes) for word in words])
         self.there.update(words)
 
     def claim(self, word: str, *, suspects: bool = False) -> dict[str, int]:
@@ -147,6 +161,11 @@ class Scene:
         """Declare dead whose lease is over, and free what they own."""
         self.clean.reap(self.peers(*words), margin=AT_ONCE, recovery=SOON, limit=1000)
 
+    def wake(self) -> None:
+        """Apply what was written for others, and wake who is due, until nothing is left."""
+        for _ in range(2):
+            self.clean.wake(limit=1000)
+
     # ----------------------------------------------------------------- looks
 
     def peers(self, *words: str) -> list[Peer]:
@@ -174,6 +193,8 @@ class Scene:
 
     def state(self) -> State:
         """Everything that the verbs show of the run."""
+        if self.heeds:
+            self.wake()
         pulse = self.pulse()
         found = self.workflows()
         service = self.clean.service(self.lane.name, self.lane.queue)
@@ -183,18 +204,23 @@ class Scene:
                 ("orphans", pulse.orphans),
                 *(("alive", *self._alive(peer, pulse)) for peer in self.ours(pulse)),
                 *(("workflow", *self._standing(one)) for one in found),
+                *(("mail", self.plain(one.workflow_id), *_ids(one)) for one in self._sights(found)),
                 *self.records(),
             ]
         )
 
     def records(self) -> Iterator[tuple[object, ...]]:
         """All that is recorded of the run's workflows."""
-        for history in self.clean.history([one.id for one in self.workflows()]):
+        every = [one.id for one in self.workflows()]
+        for history in self.clean.history(every):
             word = self.plain(history.workflow_id)
             for one in history.steps:
                 yield ("step", attrs.evolve(one, workflow_id=word))
             for sleep in history.waits:
                 yield ("wait", attrs.evolve(sleep, workflow_id=word))
+        for each in every:
+            for written in read(self.clean, each):
+                yield ("item", attrs.evolve(written, workflow_id=self.plain(each)))
 
     def pulse(self) -> Pulse:
         """What the observer sees of everybody."""
@@ -206,6 +232,10 @@ class Scene:
         """The run's own among them."""
         return [peer for peer in pulse.peers if peer.worker_id.startswith(self.prefix)]
 
+    def _sights(self, found: Sequence[WorkflowRecord]) -> Sequence[Sight]:
+        watches = [Watch(workflow_id=one.id, topics=["topic"]) for one in found]
+        return self.clean.look(watches, limit=1000)
+
     def _alive(self, peer: Peer, pulse: Pulse) -> tuple[object, ...]:
         return (self.plain(peer.worker_id), peer.lease_until > pulse.now)
 
@@ -213,5 +243,10 @@ class Scene:
         owner = None if one.owner is None else self.plain(one.owner)
         results = (one.output_json, one.error_json, one.error_message)
         times = (one.started_at is not None, one.completed_at is not None)
-        counts = (one.epoch, one.recoveries, one.strikes)
-        return (self.plain(one.id), one.status, owner, *counts, *results, *times)
+        counts = (one.epoch, one.recoveries, one.strikes, one.wake)
+        asked = (one.cancel_requested_at is not None, reason_of(one.cancel_reason))
+        return (self.plain(one.id), one.status, owner, *counts, *results, *times, *asked)
+
+
+def _ids(sight: Sight) -> list[str]:
+    return [one.id for one in sight.messages]

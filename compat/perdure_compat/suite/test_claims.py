@@ -69,6 +69,10 @@ def test_a_claim_makes_a_workflow_running_and_the_claimer_s(backend: Backend) ->
         input_json='{"a" : 1}',
         epoch=1,
         strikes=0,
+        wake=0,
+        parent_id=None,
+        deadline=None,
+        cancel_reason=None,
         created_at=before.created_at,
     )
 
@@ -83,7 +87,7 @@ def test_each_claim_raises_the_epoch_by_one(backend: Backend) -> None:
         assert get(backend, "w").epoch == epoch
 
 
-@promise(Backend.claim, "The first start of a workflow is kept.")
+@promise(Backend.claim, "The first start of a workflow is kept;")
 def test_the_first_start_of_a_workflow_is_kept(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")

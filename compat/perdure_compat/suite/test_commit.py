@@ -43,12 +43,12 @@ from .records import (
 )
 
 NOTHING = {"output_json": None, "error_message": None}
-OUTCOMES = (Status.SUCCESS, Status.ERROR, Status.PARKED, Status.ENQUEUED)
+OUTCOMES = (*(Status.SUCCESS, Status.ERROR, Status.CANCELLED), Status.PARKED, Status.ENQUEUED)
 
 REPEATS = promise(Backend.commit, "A repeat gives the same answers as the first time")
 TRANSITION_AGAIN = promise(
     Backend.commit,
-    "a transition that took effect answers with its status as long as the workflow stands there.",
+    "a transition that took effect answers with its status as long as the workflow stands there",
 )
 GUARDED = promise(
     Backend.commit,
@@ -59,7 +59,7 @@ BATCHES = promise(seam, "**Batch first.** Sequences come in any order; answers s
 
 
 @promise(Transition, "The owner lets go of a workflow.")
-@promise(Transition, "`status` is `success` or `error` (the end)")
+@promise(Transition, "`status` is `success`, `error` or `cancelled` (the end)")
 def test_a_success_ends_a_workflow(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -72,14 +72,15 @@ def test_a_success_ends_a_workflow(backend: Backend) -> None:
     assert found.completed_at >= found.created_at
 
 
-@promise(Transition, "`status` is `success` or `error` (the end)")
-def test_an_error_ends_a_workflow(backend: Backend) -> None:
+@promise(Transition, "`status` is `success`, `error` or `cancelled` (the end)")
+@pytest.mark.parametrize("status", [Status.ERROR, Status.CANCELLED])
+def test_an_error_ends_a_workflow(backend: Backend, status: Status) -> None:
     join(backend, "a")
     own(backend, "a", "w")
-    gone = end("w", Status.ERROR, error_json='{"b" : 2}', error_message="it's \\ gone")
-    assert list(finish(backend, "a", gone).transitions) == [Status.ERROR]
+    gone = end("w", status, error_json='{"b" : 2}', error_message="it's \\ gone")
+    assert list(finish(backend, "a", gone).transitions) == [status]
     found = get(backend, "w")
-    assert (found.status, found.owner, found.output_json) == (Status.ERROR, None, None)
+    assert (found.status, found.owner, found.output_json) == (status, None, None)
     assert (found.error_json, found.error_message) == ('{"b" : 2}', "it's \\ gone")
     assert found.completed_at is not None
 

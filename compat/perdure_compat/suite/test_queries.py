@@ -119,7 +119,11 @@ def test_find_by_name_and_queue(backend: Backend) -> None:
 @ASKS
 def test_find_by_parent(backend: Backend) -> None:
     submit(backend, "w")
-    assert found(backend, Query(parent_id="w")) == []
+    submit(backend, "c", "d", parent_id="w")
+    submit(backend, "e", parent_id="W")
+    assert found(backend, Query(parent_id="w")) == ["c", "d"]
+    assert found(backend, Query(parent_id="w", name="other")) == []
+    assert found(backend, Query(parent_id="c")) == []
 
 
 ODD_KEYS = ["a.b", 'a"b', "$", "[0]", "a'b", "%", "", "日本", "{a,b}", "a\\b", "NULL"]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from perdure import backend as seam
-from perdure.backend import Backend, Capabilities, Existing, Query
+from perdure.backend import Backend, Capabilities, Existing, Query, Submission
 from perdure.errors import BackendRefused
 from perdure.model import Attributes, Status
 from perdure_compat.promise import promise
@@ -64,7 +64,10 @@ def test_a_submission_is_enqueued_and_belongs_to_nobody(backend: Backend) -> Non
         None,
         None,
     )
-    assert (found.parent_id, found.started_at, found.completed_at) == (None, None, None)
+    assert (found.parent_id, found.detached, found.wake) == (None, False, 0)
+    assert (found.timeout, found.deadline) == (None, None)
+    assert (found.cancel_requested_at, found.cancel_reason) == (None, None)
+    assert (found.started_at, found.completed_at) == (None, None)
     assert (found.queue, found.priority, found.code_version) == ("default", 0, None)
     assert found.attributes == {}
     assert abs(found.run_at - found.created_at) < SOON
@@ -77,7 +80,9 @@ def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None
     submit(backend, "w")
     before = get(backend, "w")
     other = job("w", name="other", input_json="[2]", priority=7, queue="q")
-    assert list(backend.submit([other])) == [Existing(id="w", name="work", input_json='["w"]')]
+    assert list(backend.submit([other])) == [
+        Existing(id="w", name="work", input_json='["w"]', parent_id=None)
+    ]
     assert get(backend, "w") == before
 
 
@@ -99,6 +104,18 @@ def test_a_workflow_that_has_ended_still_holds_its_id(backend: Backend) -> None:
     finish(backend, "a", end("w"))
     assert [one.id for one in backend.submit([job("w")])] == ["w"]
     assert get(backend, "w").status is Status.SUCCESS
+
+
+@promise(Submission, "The workflow that starts it")
+@promise(Existing, "A workflow that was there before the submission.")
+def test_a_child_is_told_with_its_parent(backend: Backend) -> None:
+    """Of whoever submitted it first, whether that is there or not."""
+    submit(backend, "w", parent_id="nobody", detached=True)
+    found = get(backend, "w")
+    assert (found.parent_id, found.detached) == ("nobody", True)
+    told = backend.submit([job("w", parent_id="other")])
+    assert [one.parent_id for one in told] == ["nobody"]
+    assert get(backend, "w") == found
 
 
 @WRITES

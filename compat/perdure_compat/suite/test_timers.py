@@ -25,6 +25,7 @@ from .records import (
     own,
     scrambled,
     submit,
+    suspend,
     wait,
     waits_of,
 )
@@ -33,8 +34,7 @@ SOON = timedelta(milliseconds=50)
 LATER = timedelta(hours=1)
 
 ENQUEUES = promise(
-    Backend.wake,
-    "Enqueue up to `limit` delayed or waiting workflows that are due; how many there were.",
+    Backend.wake, "The second enqueues delayed or waiting workflows that are due, the earliest"
 )
 
 
@@ -69,7 +69,7 @@ def test_a_wake_takes_no_more_than_its_limit(backend: Backend) -> None:
     assert [backend.wake(limit=10) for _ in range(4)] == [10, 10, 6, 0]
 
 
-@promise(Backend.wake, "The earliest due first, where nobody else wakes.")
+@promise(Backend.wake, "the earliest due first, where nobody else wakes.")
 def test_the_earliest_due_is_woken_first(backend: Backend) -> None:
     every = [f"w{n}" for n in range(12)]
     for n, one in enumerate(scrambled(every)):
@@ -151,7 +151,7 @@ def test_who_was_woken_keeps_its_place_by_its_due_time(backend: Backend) -> None
     assert ids(claim(backend, "a")) == ["before", "woken", "after"]
 
 
-@promise(Transition, "`waiting` (suspended until `run_at`, which `wake` looks at)")
+@promise(Transition, "or `waiting` (suspended).")
 @promise(Backend.commit, "Steps and waits of a workflow may share the batch with its transition")
 def test_what_is_suspended_belongs_to_nobody_until_it_is_due(backend: Backend) -> None:
     join(backend, "a")
@@ -172,7 +172,7 @@ def test_what_is_suspended_belongs_to_nobody_until_it_is_due(backend: Backend) -
     assert [one.due for one in waits_of(backend, "w")] == [soon]
 
 
-@promise(Pulse, "When the earliest delayed or waiting workflow is due")
+@promise(Pulse, "the earliest due time of a delayed or waiting workflow")
 def test_a_pulse_tells_when_the_first_of_those_who_wait_is_due(backend: Backend) -> None:
     join(backend, "a")
     own(backend, "a", "v", "w")
@@ -186,7 +186,7 @@ def test_a_pulse_tells_when_the_first_of_those_who_wait_is_due(backend: Backend)
 @promise(Backend.commit, "A repeat gives the same answers as the first time")
 @promise(
     Backend.commit,
-    "a transition that took effect answers with its status as long as the workflow stands there.",
+    "a transition that took effect answers with its status as long as the workflow stands there",
 )
 def test_a_suspension_that_is_repeated_is_answered_as_before(backend: Backend) -> None:
     join(backend, "a")
@@ -203,7 +203,7 @@ def test_a_suspension_that_is_repeated_is_answered_as_before(backend: Backend) -
     "Times that come in and out are aware UTC with microseconds (milliseconds where the "
     "database has no more)",
 )
-@promise(Transition, "`waiting` (suspended until `run_at`, which `wake` looks at)")
+@promise(Transition, "When time wakes it;")
 @pytest.mark.parametrize("moment", MOMENTS[1:], ids=str)
 def test_when_the_suspended_go_on_comes_back_with_microseconds(
     backend: Backend, moment: datetime
@@ -231,7 +231,7 @@ def test_the_death_of_its_worker_is_nothing_to_who_is_suspended(backend: Backend
 
 
 def _suspend(workflow_id: str, until_then: datetime) -> Transition:
-    return end(workflow_id, Status.WAITING, run_at=until_then)
+    return suspend(workflow_id, run_at=until_then)
 
 
 def _now(backend: Backend) -> datetime:

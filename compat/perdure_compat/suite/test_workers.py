@@ -306,7 +306,9 @@ def test_what_is_served_is_compared_as_a_whole(backend: Backend) -> None:
         assert backend.service("a,b", queue) == Service(known=True, live=False)
 
 
-@promise(Pulse, "When the earliest delayed or waiting workflow is due; None if there is none.")
+@promise(
+    Pulse, "When `wake` has something to do: the earliest due time of a delayed or waiting workflow"
+)
 def test_the_next_due_time_is_that_of_the_earliest_delayed(backend: Backend) -> None:
     join(backend, "a")
     submit(backend, "now")

@@ -6,16 +6,10 @@ from typing import Any
 from perdure.backend import NOT_YOURS, RECORDED, AlreadyRecorded, Backend, Batch, Query
 from perdure.model import Status
 
-from .records import AT_ONCE, LEASE, PATIENT, WHEN
+from .posts import POSTS, take_over
+from .records import AT_ONCE, LEASE, PATIENT, WHEN, read, write
 from .scene import Scene, require
 from .trials import Act, Verb
-
-
-def _take_over(scene: Scene) -> None:
-    """The lease of `a` is over: it is declared dead, and `b` goes on with its work."""
-    scene.reap("a")
-    scene.claim("b")
-
 
 # --------------------------------------------------------------- workers
 
@@ -169,6 +163,10 @@ def _commit(scene: Scene) -> Act:
             *(scene.step("again", epoch=2), scene.step("again", 2, epoch=1)),
         ],
         waits=[scene.wait("w")],
+        items=[
+            *(scene.item("v"), scene.item("w", 1), scene.item("foreign"), scene.item("w", 2)),
+            *(scene.item("again", 5, epoch=2), scene.item("again", 6, epoch=1)),
+        ],
         transitions=[
             *(scene.end("v", output_json="1"), scene.end("foreign"), scene.end("again")),
             scene.end("w", Status.WAITING, run_at=WHEN),
@@ -201,6 +199,7 @@ def _look(scene: Scene) -> Act:
     """All that only reads."""
     _owner_with_an_old_lease(scene)
     scene.record("a", scene.step("v"))
+    write(scene.clean, scene.full("a"), scene.item("v"), scene.item("v", 3))
     v, lane = scene.full("v"), scene.lane
 
     def act(backend: Backend) -> object:
@@ -209,7 +208,8 @@ def _look(scene: Scene) -> Act:
         statuses = [one.status for one in backend.load([v])]
         found = len(backend.find(Query(name=lane.name)))
         steps = [len(each.steps) for each in backend.history([v])]
-        return (version.current == version.wanted, live, statuses, found, steps)
+        offsets = [one.offset for one in read(backend, v, after=0)]
+        return (version.current == version.wanted, live, statuses, found, steps, offsets)
 
     return act
 
@@ -218,10 +218,10 @@ def _look(scene: Scene) -> Act:
 
 VERBS: Mapping[str, Verb] = {
     "join": Verb(arrange=_join, answers=[True]),
-    "join, declared dead": Verb(arrange=_join_again, answers=[True, False], meanwhile=_take_over),
+    "join, declared dead": Verb(arrange=_join_again, answers=[True, False], meanwhile=take_over),
     "heartbeat": Verb(arrange=_heartbeat, answers=[(["a", "b"], False)]),
     "heartbeat, declared dead": Verb(
-        arrange=_heartbeat, answers=[(["a", "b"], False), None], meanwhile=_take_over
+        arrange=_heartbeat, answers=[(["a", "b"], False), None], meanwhile=take_over
     ),
     "leave": Verb(arrange=_leave, answers=[None]),
     "submit": Verb(arrange=_submit, answers=[["v"], ["v", "w", "x"]], mortal=False),
@@ -233,13 +233,13 @@ VERBS: Mapping[str, Verb] = {
     ),
     "claim": Verb(arrange=_claim, again=_reconciled, judge=_all_that_it_owns),
     "claim, declared dead": Verb(
-        arrange=_claim, again=_reconciled, judge=_all_that_it_owns, meanwhile=_take_over
+        arrange=_claim, again=_reconciled, judge=_all_that_it_owns, meanwhile=take_over
     ),
     "commit": Verb(arrange=_commit, answers=[(False, *_COMMITTED)]),
     "commit, declared dead": Verb(
         arrange=_commit,
         answers=[(False, *_COMMITTED), (True, *_COMMITTED), (True, *_TOO_LATE)],
-        meanwhile=_take_over,
+        meanwhile=take_over,
     ),
     "reap": Verb(
         arrange=_reap,
@@ -255,7 +255,7 @@ VERBS: Mapping[str, Verb] = {
         meanwhile=_return,
     ),
     "reconcile": Verb(arrange=_reconcile, answers=[["w"], []]),
-    "reconcile, declared dead": Verb(arrange=_reconcile, answers=[["w"], []], meanwhile=_take_over),
+    "reconcile, declared dead": Verb(arrange=_reconcile, answers=[["w"], []], meanwhile=take_over),
     "wake": Verb(arrange=_wake, answers=[2, 0], mortal=False),
     "resume": Verb(
         arrange=_resume,
@@ -263,5 +263,6 @@ VERBS: Mapping[str, Verb] = {
         mortal=False,
         meanwhile=_park_again,
     ),
-    "look": Verb(arrange=_look, answers=[(True, True, [Status.RUNNING], 2, [1])]),
+    "look": Verb(arrange=_look, answers=[(True, True, [Status.RUNNING], 2, [1], [3])]),
+    **POSTS,
 }

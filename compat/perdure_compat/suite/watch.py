@@ -16,20 +16,22 @@ from perdure.backend import (
     StepAnswer,
 )
 from perdure.model import History, Status, StepRecord, Wait, WorkflowRecord
+from perdure.streams import Item
 
 MOVES: Mapping[Status, set[Status]] = {
-    Status.DELAYED: {Status.ENQUEUED},
-    Status.ENQUEUED: {Status.RUNNING},
+    Status.DELAYED: {Status.ENQUEUED, Status.CANCELLED},
+    Status.ENQUEUED: {Status.RUNNING, Status.CANCELLED},
     Status.RUNNING: {
         Status.SUCCESS,
         Status.ERROR,
+        Status.CANCELLED,
         Status.PARKED,
         Status.ENQUEUED,
         Status.WAITING,
         Status.DELAYED,
     },
     Status.WAITING: {Status.ENQUEUED},
-    Status.PARKED: {Status.ENQUEUED},
+    Status.PARKED: {Status.ENQUEUED, Status.CANCELLED},
     Status.SUCCESS: set(),
     Status.ERROR: set(),
     Status.CANCELLED: set(),
@@ -40,6 +42,8 @@ SUSPECT = 2
 """From so many strikes on, a claim has to ask for it."""
 
 Key: TypeAlias = tuple[str, str, int]
+Entry: TypeAlias = StepRecord | Wait | Item
+"""What an owner records for good."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,9 +53,15 @@ class Sight:
     workflows: Mapping[str, WorkflowRecord] = attrs.field(factory=dict[str, WorkflowRecord])
     steps: Mapping[Key, StepRecord] = attrs.field(factory=dict[Key, StepRecord])
     waits: Mapping[Key, Wait] = attrs.field(factory=dict[Key, Wait])
+    items: Mapping[Key, Item] = attrs.field(factory=dict[Key, Item])
 
     @classmethod
-    def of(cls, workflows: Sequence[WorkflowRecord], histories: Sequence[History]) -> "Sight":
+    def of(
+        cls,
+        workflows: Sequence[WorkflowRecord],
+        histories: Sequence[History],
+        items: Sequence[Item] = (),
+    ) -> "Sight":
         """What was loaded, by key; nothing may be there twice."""
         steps = [step for history in histories for step in history.steps]
         waits = [wait for history in histories for wait in history.waits]
@@ -59,15 +69,19 @@ class Sight:
             workflows={one.id: one for one in workflows},
             steps={key_of(step): step for step in steps},
             waits={key_of(wait): wait for wait in waits},
+            items={key_of(item): item for item in items},
         )
         assert len(sight.workflows) == len(workflows), "one row for each id"
         assert len(sight.steps) == len(steps), "one record for each (workflow, branch, number)"
         assert len(sight.waits) == len(waits), "one wait for each (workflow, branch, number)"
+        assert len(sight.items) == len(items), "one item for each (workflow, stream, offset)"
         return sight
 
 
-def key_of(each: StepRecord | Wait) -> Key:
+def key_of(each: Entry) -> Key:
     """Where a record stands."""
+    if isinstance(each, Item):
+        return (each.workflow_id, each.stream, each.offset)
     return (each.workflow_id, each.branch, each.seq)
 
 
@@ -83,14 +97,20 @@ def judge_span(before: Sight, after: Sight) -> None:
             _judge_course(there, found)
     _judge_lasting(before.steps, after.steps, before)
     _judge_lasting(before.waits, after.waits, before)
+    _judge_lasting(before.items, after.items, before)
 
 
 def _judge_course(before: WorkflowRecord, after: WorkflowRecord) -> None:
-    assert before == after or not before.status.final, "the end is the end"
+    counted = attrs.evolve(before, wake=after.wake)
+    assert counted == after or not before.status.final, "the end is the end"
     for name in _LASTING:
         assert getattr(after, name) == getattr(before, name), f"{name} is for good"
     assert before.started_at in (None, after.started_at), "the first start is for good"
     assert after.epoch >= before.epoch, "epochs never fall"
+    assert after.wake >= before.wake, "what was counted never vanishes"
+    asked = (before.cancel_requested_at, before.cancel_reason)
+    now_asked = (after.cancel_requested_at, after.cancel_reason)
+    assert asked in (now_asked, (None, None)), "the first request counts"
     assert after.recoveries >= before.recoveries, "recoveries never fall"
     assert after.strikes <= after.recoveries, "no strike without a recovery"
 
@@ -101,15 +121,15 @@ _LASTING = (
     "priority",
     "input_json",
     "parent_id",
+    "detached",
+    "timeout",
     "code_version",
     "attributes",
     "created_at",
 )
 
 
-def _judge_lasting(
-    before: Mapping[Key, StepRecord | Wait], after: Mapping[Key, StepRecord | Wait], world: Sight
-) -> None:
+def _judge_lasting(before: Mapping[Key, Entry], after: Mapping[Key, Entry], world: Sight) -> None:
     for key, there in before.items():
         assert after.get(key) == there, "what was recorded never changes or disappears"
     for key in after.keys() - before.keys():
@@ -126,6 +146,7 @@ def judge(before: Sight, after: Sight) -> None:
             assert (found.status, found.epoch) in _BORN, "a new workflow waits to be claimed"
     _judge_records(before.steps, after.steps, before)
     _judge_records(before.waits, after.waits, before)
+    _judge_records(before.items, after.items, before)
 
 
 _BORN = {(Status.ENQUEUED, 0), (Status.DELAYED, 0)}
@@ -133,7 +154,7 @@ _BORN = {(Status.ENQUEUED, 0), (Status.DELAYED, 0)}
 
 def _judge_move(before: WorkflowRecord, after: WorkflowRecord) -> None:
     if before.status is after.status:
-        assert before == after, "what does not move does not change"
+        assert _heard(before, after) == after, "what does not move does not change"
         return
     assert after.status in MOVES[before.status], f"{before.status} never becomes {after.status}"
     raised = 1 if after.status is Status.RUNNING else 0
@@ -142,6 +163,18 @@ def _judge_move(before: WorkflowRecord, after: WorkflowRecord) -> None:
     taken = before.status is Status.RUNNING and after.status in _RECOVERED
     assert recovered in ({0, 1} if taken else {0}), "one recovery for each death of an owner"
     assert after.strikes in _strikes(before, after, recovered=recovered), "strikes by the rules"
+
+
+def _heard(before: WorkflowRecord, after: WorkflowRecord) -> WorkflowRecord:
+    """The same, with what others may tell of: wake-ups and a request, which makes it due."""
+    asked = after.cancel_requested_at != before.cancel_requested_at
+    return attrs.evolve(
+        before,
+        wake=after.wake,
+        cancel_requested_at=after.cancel_requested_at,
+        cancel_reason=after.cancel_reason,
+        run_at=after.run_at if asked else before.run_at,
+    )
 
 
 _RECOVERED = {Status.ENQUEUED, Status.DELAYED, Status.PARKED}
@@ -155,9 +188,7 @@ def _strikes(before: WorkflowRecord, after: WorkflowRecord, *, recovered: int) -
     return {0} if resumed and after.status is Status.ENQUEUED else {before.strikes}
 
 
-def _judge_records(
-    before: Mapping[Key, StepRecord | Wait], after: Mapping[Key, StepRecord | Wait], world: Sight
-) -> None:
+def _judge_records(before: Mapping[Key, Entry], after: Mapping[Key, Entry], world: Sight) -> None:
     for key in after.keys() - before.keys():
         owned = world.workflows.get(key[0])
         assert owned, "only a workflow has records"
@@ -213,7 +244,11 @@ def judge_settled(after: Sight, *, now: datetime) -> None:
 
 def judge_author(worker_id: str, before: Sight, after: Sight) -> None:
     """A worker wrote in between: only what it owns has changed."""
-    news = (after.steps.keys() - before.steps.keys()) | (after.waits.keys() - before.waits.keys())
+    news = (
+        *(after.steps.keys() - before.steps.keys()),
+        *(after.waits.keys() - before.waits.keys()),
+        *(after.items.keys() - before.items.keys()),
+    )
     changed = {key[0] for key in news} | {
         key for key, one in after.workflows.items() if one != before.workflows.get(key)
     }
@@ -231,7 +266,9 @@ def judge_answers(batch: Batch, told: Committed, after: Sight) -> None:
     for to, moved in zip(batch.transitions, told.transitions, strict=True):
         if isinstance(moved, Status):
             found = after.workflows[to.workflow_id]
-            assert (found.status, found.epoch) == (to.status, to.epoch), "the status that it has"
+            assert (found.status, found.epoch) == (moved, to.epoch), "the status that it has"
+            back = (to.status, moved) == (Status.WAITING, Status.ENQUEUED)
+            assert back or moved is to.status, "the status that was asked for, or the queue"
 
 
 def _judge_step(step: StepRecord, answer: StepAnswer, there: StepRecord | None) -> None:

@@ -1,15 +1,22 @@
 """Possible worlds: copies of the reference, one for each thing that may have happened."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from perdure.backend import Peer
+from perdure.backend import Backend, Peer, Reading
+from perdure.model import Status
 from perdure_compat.reference import MemoryBackend
+from perdure_compat.reference.store import Store
 
 from .likeness import alike
+from .plans import STREAMS
 from .watch import Sight
+
+_MANY = 1000
+"""More items than any history writes."""
 
 
 def _migrated() -> MemoryBackend:
@@ -41,7 +48,7 @@ class World:
 
     def sight(self, ids: Collection[str]) -> Sight:
         """What a look would show."""
-        return Sight.of(self.reference.load(ids), self.reference.history(ids))
+        return sight_of(self.reference, ids)
 
     def dead(self) -> set[str]:
         """The workers that are dead here."""
@@ -70,6 +77,8 @@ class World:
         same = one.steps == another.steps and one.waits == another.waits
         return (
             same
+            and one.items == another.items
+            and _mail(one) == _mail(another)
             and one.definitions == another.definitions
             and alike(one.workflows, another.workflows)
             and alike(self.workers(), other.workers())
@@ -86,6 +95,24 @@ class World:
             )
             for key, one in self.reference.store.workers.items()
         }
+
+
+def sight_of(backend: Backend, ids: Collection[str]) -> Sight:
+    """Look at everything that a backend shows of these workflows."""
+    items = backend.read(_every_stream(ids), limit=_MANY)
+    return Sight.of(backend.load(ids), backend.history(ids), items)
+
+
+def _every_stream(ids: Collection[str]) -> list[Reading]:
+    return [Reading(workflow_id=one, stream=name, after=-1) for one in ids for name in STREAMS]
+
+
+def _mail(store: Store) -> tuple[object, ...]:
+    """What workflows hear from others, and what those wait for that wait."""
+    waiting = {key for key, one in store.workflows.items() if one.status is Status.WAITING}
+    thresholds = {key: store.thresholds.get(key) for key in waiting}
+    messages = {key: list(there.items()) for key, there in store.messages.items() if there}
+    return (thresholds, messages, store.consumed, store.subscriptions, Counter(store.outbox))
 
 
 def _paired(theirs: Sequence[Peer], ours: Sequence[Peer]) -> list[tuple[Peer, Peer]]:

@@ -10,6 +10,7 @@ import attrs
 import typer
 
 from .bench import bench
+from .cancel import cancel
 from .contributed import WithContributed
 from .demo import demo
 from .exits import MEANINGS
@@ -20,6 +21,7 @@ from .options import DatabaseUrl, Json
 from .output import say
 from .result import result
 from .resume import resume
+from .send import send
 from .show import show
 from .start import start
 from .worker import worker
@@ -33,6 +35,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "result": result,
     "list": list_,
     "show": show,
+    "send": send,
+    "cancel": cancel,
     "resume": resume,
 }
 # The control character keeps the lines as they are.

@@ -20,6 +20,9 @@ def list_(
         list[Status] | None, typer.Option(help="Only with this status. Repeatable.")
     ] = None,
     queue: Annotated[str | None, typer.Option(help="Only of this queue.")] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only what this workflow has started.")
+    ] = None,
     attribute: Attribute = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     database_url: DatabaseUrl = None,
@@ -29,7 +32,12 @@ def list_(
     chosen = attributes(attribute)
     with opened(database_url) as engine:
         found = engine.find(
-            name=name, status=status or None, queue=queue, attributes=chosen, limit=limit + 1
+            name=name,
+            status=status or None,
+            queue=queue,
+            attributes=chosen,
+            parent=parent,
+            limit=limit + 1,
         )
         records = [*islice(found, limit + 1)]
     if as_json:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from perdure.model import Attributes
@@ -76,8 +77,25 @@ def json_argument(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        quoted = json.dumps(text, ensure_ascii=False)
-        raise typer.BadParameter(
-            f"{text!r} is not JSON ({error}). Arguments are JSON; a text is '{quoted}'",
-            param_hint="ARGS",
-        ) from None
+        raise _no_json(text, error, "ARGS") from None
+
+
+def json_text(text: str) -> str:
+    """A JSON text that goes as it is.
+
+    Raises:
+        BadParameter: it is no JSON.
+    """
+    try:
+        orjson.loads(text)
+    except ValueError as error:
+        raise _no_json(text, error, "JSON") from None
+    return text
+
+
+def _no_json(text: str, error: ValueError, hint: str) -> typer.BadParameter:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return typer.BadParameter(
+        f"{text!r} is not JSON ({error}). Arguments are JSON; a text is '{quoted}'",
+        param_hint=hint,
+    )

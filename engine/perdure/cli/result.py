@@ -58,11 +58,12 @@ def _answer(record: WorkflowRecord) -> dict[str, object]:
         "output": stored(record.output_json),
         "error": stored(record.error_json),
         "error_message": record.error_message,
+        "cancel_reason": record.cancel_reason,
     }
 
 
 def _failure(record: WorkflowRecord) -> str:
-    reason = record.error_message or "no reason is recorded"
+    reason = record.error_message or record.cancel_reason or "no reason is recorded"
     if record.status is Status.PARKED:
         return (
             f"{record.id} is parked: {reason}. When the cause is gone: perdure resume {record.id}"

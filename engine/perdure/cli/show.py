@@ -1,8 +1,11 @@
 """`perdure show`: one workflow, its record and the timeline of its steps."""
 
 from collections.abc import Iterator
+from datetime import MAXYEAR
 
-from perdure.model import History, StepRecord, Wait, WorkflowRecord
+import attrs
+
+from perdure.model import History, Status, StepRecord, Wait, WorkflowRecord
 
 from .durations import spoken
 from .opening import opened
@@ -22,7 +25,9 @@ def show(id: WorkflowId, *, database_url: DatabaseUrl = None, as_json: Json = Fa
             workflow_json(record)
             | {
                 "steps": [step_json(step) for step in history.steps],
-                "waits": [{"branch": w.branch, "seq": w.seq, "due": w.due} for w in waits],
+                "waits": [
+                    {"branch": w.branch, "seq": w.seq, "kind": w.kind, "due": w.due} for w in waits
+                ],
             }
         )
         return
@@ -37,11 +42,15 @@ def _facts(record: WorkflowRecord) -> Iterator[tuple[str, str]]:
         "id": record.id,
         "name": record.name,
         "status": record.status.value,
+        "waits": _waking(record),
+        "cancel": _cancellation(record),
+        "parent": _parent(record),
         "queue": record.queue,
         "attributes": ", ".join(f"{k}={v}" for k, v in record.attributes.items()),
         "created": moment(record.created_at),
         "started": moment(record.started_at),
         "completed": moment(record.completed_at),
+        "deadline": moment(record.deadline),
         "owner": record.owner,
         "recoveries": str(record.recoveries) if record.recoveries else None,
         "input": record.input_json,
@@ -56,6 +65,7 @@ def _timeline(record: WorkflowRecord, history: History, waits: list[Wait]) -> No
     rows += [
         (_place(w.branch, w.seq), w.kind, "waiting", "", f"until {moment(w.due)}", "", "")
         for w in waits
+        if not record.status.final
     ]
     if not rows:
         say("no step is recorded yet")
@@ -78,8 +88,42 @@ def _row(record: WorkflowRecord, step: StepRecord) -> tuple[str, ...]:
 
 
 def _open_waits(history: History) -> list[Wait]:
+    """The waits whose steps have no record, each at its step's place.
+
+    The pauses between the tries of a step are a line of their own, `branch#seq`, of
+    which the last counts.
+    """
     ended = {(step.branch, step.seq) for step in history.steps}
-    return [wait for wait in history.waits if (wait.branch, wait.seq) not in ended]
+    found: dict[tuple[str, int], Wait] = {}
+    for wait in history.waits:
+        line, _, step = wait.branch.partition("#")
+        place = (line, int(step)) if step else (wait.branch, wait.seq)
+        found[place] = attrs.evolve(wait, branch=place[0], seq=place[1])
+    return [wait for place, wait in sorted(found.items()) if place not in ended]
+
+
+def _waking(record: WorkflowRecord) -> str | None:
+    """Until when it is out of memory, or what else."""
+    if record.status is not Status.WAITING:
+        return None
+    known = record.run_at.year < MAXYEAR
+    return (
+        f"until {moment(record.run_at)} at the latest"
+        if known
+        else "for a message, an event or an end"
+    )
+
+
+def _parent(record: WorkflowRecord) -> str | None:
+    return f"{record.parent_id}, detached" if record.detached else record.parent_id
+
+
+def _cancellation(record: WorkflowRecord) -> str | None:
+    """Since when somebody wants its end, and why."""
+    if record.cancel_requested_at is None:
+        return None
+    why = f": {record.cancel_reason}" if record.cancel_reason else ""
+    return f"asked at {moment(record.cancel_requested_at)}{why}"
 
 
 def _place(branch: str, seq: int) -> str:

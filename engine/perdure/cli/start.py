@@ -1,15 +1,18 @@
 """`perdure start`: write a workflow down by its name."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Annotated, Any, cast
 
 import typer
 
 from perdure.handle import Handle
 
+from .durations import duration
 from .opening import opened, option_for
 from .options import Attribute, DatabaseUrl, Delay, Json, attributes, json_argument
 from .output import note, say, say_json
+from .times import time
 
 
 def start(
@@ -26,6 +29,20 @@ def start(
     queue: Annotated[str | None, typer.Option(help="Where it stands in line.")] = None,
     priority: Annotated[int | None, typer.Option(help="The lowest comes first.")] = None,
     delay: Delay = None,
+    timeout: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration,
+            metavar="DURATION",
+            help="Cancel it so long after a worker first takes it: 30s, 5m, 2h.",
+        ),
+    ] = None,
+    deadline: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=time, metavar="TIME", help="Cancel it at this time: 2026-12-24T18:00Z."
+        ),
+    ] = None,
     attribute: Attribute = None,
     database_url: DatabaseUrl = None,
     as_json: Json = False,
@@ -40,7 +57,15 @@ def start(
         # By name an engine takes all options, though its types tell of two.
         begin = cast("Callable[..., Handle[Any]]", engine.start)
         handle = begin(
-            name, *arguments, id=id, queue=queue, priority=priority, delay=delay, attributes=chosen
+            name,
+            *arguments,
+            id=id,
+            queue=queue,
+            priority=priority,
+            delay=delay,
+            timeout=timeout,
+            deadline=deadline,
+            attributes=chosen,
         )
     _tell(handle, name, engine.url, as_json=as_json)
 

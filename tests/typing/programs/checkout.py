@@ -1,4 +1,4 @@
-"""A sync workflow: records as arguments, a resource, retries, a Call, every verb of a handle."""
+"""A sync workflow: payment, three days' wait, a person's approval, undoing; every verb of a handle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import assert_type
+from typing import Literal, assert_type
 
 import attrs
 
@@ -26,15 +26,33 @@ class Order:
 
 
 @attrs.frozen
+class Decision:
+    """What a person says."""
+
+    verdict: Literal["approve", "reject"]
+    by: str
+
+
+@attrs.frozen
 class Receipt:
     """What a customer gets."""
 
     order_id: str
     payment_id: str
+    approved_by: str | None = None
 
 
 class CardDeclined(Exception):
     """The bank said no; trying again is useless."""
+
+
+class OrderRejected(Exception):
+    """A person said no, or nothing."""
+
+
+APPROVAL = perdure.Topic("approval", Decision)  # declared once, typed at both ends
+STAGE = perdure.Event("stage", str)
+TRIES = perdure.Event("tries", int | None)
 
 
 class Bank:
@@ -84,10 +102,25 @@ def reserve(skus: tuple[str, ...], /, *, gently: bool = False) -> Decimal:
     return Decimal(len(skus)) if gently else Decimal(0)
 
 
+@perdure.step
+def ask_for_approval(order: Order) -> None:
+    """Tell somebody."""
+    log.info("please look at %s", order.id)
+
+
+def forget(order_id: str, cents: int) -> None:
+    """A plain function that undoes something."""
+    log.info("forget %s: %d", order_id, cents)
+
+
 @perdure.workflow(queue="orders")
 def checkout(order: Order, *, review: bool = True) -> Receipt:
-    """Charge, reserve, wait."""
+    """Charge, reserve, wait for a person."""
+    STAGE.set("paying")
+    TRIES.set(None)
+    perdure.compensate(forget, order.id, order.cents)
     payment = charge(order.id, order.cents)
+    perdure.compensate(refund, payment)  # undone, newest first, if this workflow fails
     assert_type(payment, str)
     held = reserve.submit(order.skus, gently=True)
     assert_type(held, perdure.Future[Decimal])
@@ -99,7 +132,24 @@ def checkout(order: Order, *, review: bool = True) -> Receipt:
     if review and perdure.random().random() > 1:
         refund(payment)
     log.info("%s %s", perdure.uuid4(), perdure.current_workflow().id)
-    return Receipt(order.id, payment)
+    return Receipt(order.id, payment, approval(order) if review else None)
+
+
+def approval(order: Order) -> str:
+    """Who approved it."""
+    STAGE.set("waiting for approval")
+    with perdure.shield():
+        ask_for_approval(order)
+    try:
+        assert_type(perdure.receive(APPROVAL, timeout=timedelta(hours=1)), Decision)
+    except perdure.Cancelled:
+        log.info("cancelled")
+        raise
+    decision = perdure.receive(APPROVAL, timeout=timedelta(days=7), default=None)
+    assert_type(decision, Decision | None)
+    if decision is None or decision.verdict == "reject":
+        raise OrderRejected(order.id)
+    return decision.by
 
 
 @perdure.workflow(name="close the day")
@@ -120,7 +170,9 @@ def start(engine: perdure.Engine, order: Order) -> None:
     assert_type(engine.start(close_day), perdure.Handle[int])
     assert_type(engine.start(close_day, "monday", delay=timedelta(hours=1)), perdure.Handle[int])
     engine.start(close_day, "monday", run_at=datetime.now(UTC), attributes={"kind": "x", "n": 1})
+    engine.start(close_day, timeout=timedelta(hours=1), deadline=datetime.now(UTC))
     engine.start("checkout", order, id="by-name", queue="orders")
+    handle.send(APPROVAL, Decision("approve", by="grace"), key="approval-of-order-42")
     many = engine.start_many(checkout.bind(order).options(id=f"n{i}") for i in range(3))
     assert_type(many, list[perdure.Handle[Receipt]])
 
@@ -131,18 +183,16 @@ def watch(engine: perdure.Engine) -> None:
     assert_type(handle, perdure.Handle[Receipt])
     try:
         receipt = handle.result(timeout=timedelta(minutes=1))
-    except CardDeclined:
-        log.info("declined")
+    except (CardDeclined, OrderRejected):
+        handle.cancel("declined or rejected")
     except perdure.WorkflowParked:
         handle.resume()
+    except perdure.WorkflowCancelled as error:
+        log.info("%s was cancelled: %s", error.id, error.reason)
     except (perdure.WaitTimeout, perdure.RemoteError, perdure.WorkflowNotFound) as error:
         log.info("not yet: %s %s", error.code, handle.status())
     else:
         log.info("%s %s", receipt.payment_id, handle.created)
-    for step in handle.steps():
-        assert_type(step.output(str), str)
-        assert_type(step.output(Receipt), Receipt)
-        log.info("%s %s %d %s", step.name, step.status, step.attempts, step.completed_at)
     found = engine.find(
         name="checkout", status=[perdure.Status.ERROR, perdure.Status.PARKED], limit=10
     )
@@ -151,6 +201,18 @@ def watch(engine: perdure.Engine) -> None:
         log.info("%s %s %s", record.id, record.status.final, record.attributes.get("kind"))
     for record in engine.find(status=perdure.Status.RUNNING, queue="orders", attributes={"n": 1}):
         log.info("%s", record.error_message)
+
+
+def inspect(handle: perdure.Handle[Receipt]) -> None:
+    """What it publishes, and what is recorded."""
+    assert_type(handle.event(STAGE), str)
+    assert_type(handle.event(STAGE, timeout=timedelta(seconds=1), default="?"), str)
+    assert_type(handle.event(STAGE, default=None), str | None)
+    assert_type(handle.event(TRIES), int | None)
+    for step in handle.steps():
+        assert_type(step.output(str), str)
+        assert_type(step.output(Receipt), Receipt)
+        log.info("%s %s %d %s", step.name, step.status, step.attempts, step.completed_at)
 
 
 def main() -> None:
@@ -163,6 +225,7 @@ def main() -> None:
             lease=timedelta(seconds=10),
             heartbeat=timedelta(seconds=2),
             max_recoveries=3,
+            linger=timedelta(seconds=5),
             migrate=True,
         ) as engine,
         engine.worker(concurrency=8, threads=4, queues=["orders"], grace=timedelta(seconds=5)),
@@ -170,6 +233,7 @@ def main() -> None:
     ):
         start(engine, Order("order-42", "ada", 4200, ("book",)))
         watch(engine)
+        inspect(engine.handle("order-42", checkout))
 
 
 if __name__ == "__main__":

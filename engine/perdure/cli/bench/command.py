@@ -24,6 +24,7 @@ _USUAL = {
     Workload.STEPS: 3,
     Workload.RECOVERY: 1000,
     Workload.IDLE: 0,
+    Workload.MESSAGES: 2000,
 }
 _STEPS = {Workload.STEPS: 1000}
 
@@ -91,13 +92,16 @@ def bench(
 
 def _measures() -> Mapping[Workload, Callable[[Run], Figures]]:
     # Not at the top: each worker of this process would serve the benchmark's workflows.
+    from .answering import latency, steps  # noqa: PLC0415
     from .draining import drain, history, limit, snapshot  # noqa: PLC0415
     from .enqueueing import enqueue  # noqa: PLC0415
     from .idling import idle  # noqa: PLC0415
+    from .messaging import messages  # noqa: PLC0415
     from .recovering import recovery  # noqa: PLC0415
-    from .waiting import latency, steps  # noqa: PLC0415
+    from .waiting import waiting  # noqa: PLC0415
 
-    each = (drain, enqueue, latency, steps, recovery, history, snapshot, idle, limit)
+    alone = (latency, steps, recovery, idle, waiting, messages)
+    each = (drain, enqueue, history, snapshot, limit, *alone)
     return {Workload(measure.__name__): measure for measure in each}
 
 

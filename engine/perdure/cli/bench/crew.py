@@ -23,9 +23,9 @@ class Member:
 
     process: "subprocess.Popen[str]"
 
-    def go(self) -> None:
-        """Let it begin."""
-        self.tell("go")
+    def go(self, word: str = "go") -> None:
+        """Let it begin; the word may say with what."""
+        self.tell(word)
 
     def tell(self, text: str) -> None:
         """Give it a line."""
@@ -57,6 +57,11 @@ class Member:
         if not status.exists():
             return None
         return int(status.read_text(encoding="ascii").split()[1]) * 4096
+
+    def threads(self) -> int | None:
+        """How many threads it has, where the system tells it."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        return len([*tasks.iterdir()]) if tasks.exists() else None
 
     def end(self) -> None:
         """Let it stop, then insist."""

@@ -51,12 +51,26 @@ def drain(ground: Ground, *, name: str, steps: int, batch: int) -> None:
     sys.stdin.read()
 
 
-_DEEDS: Mapping[str, Callable[..., None]] = {one.__name__: one for one in (work, drain)}
+def send(ground: Ground, *, payload: int) -> None:
+    """Send a message to each of the workflows that it is told of, one by one."""
+    from .programs import LETTERS  # noqa: PLC0415 (it registers workflows)
+
+    text = "x" * payload
+    with ground.engine() as engine:
+        ids = json.loads(_ready())
+        for one in ids:
+            engine.handle(one).send(LETTERS, text)
+    _say(len(ids))
+    sys.stdin.read()
 
 
-def _ready() -> None:
+_DEEDS: Mapping[str, Callable[..., None]] = {one.__name__: one for one in (work, drain, send)}
+
+
+def _ready() -> str:
+    """Say so, and wait for the word to begin."""
     _say("ready")
-    sys.stdin.readline()
+    return sys.stdin.readline()
 
 
 def _say(something: object) -> None:

@@ -12,7 +12,7 @@ import attrs
 
 from perdure.backend import Backend
 from perdure.engine import Engine
-from perdure.model import WorkflowRecord
+from perdure.model import Status, WorkflowRecord
 from perdure.url import open_backend
 
 from .rig import Rig, rig_for
@@ -84,6 +84,17 @@ def _left(backend: Backend, ids: Sequence[str]) -> Iterator[int]:
         yield len(left)
         if left:
             time.sleep(_GLANCE)
+
+
+def until_suspended(backend: Backend, ids: Sequence[str]) -> Iterator[int]:
+    """How many of these have left memory in a wait, again and again until all have."""
+    for start in range(0, len(ids), _CHUNK):
+        left = set(ids[start : start + _CHUNK])
+        while left:
+            left -= {one.id for one in backend.load(left) if one.status is Status.WAITING}
+            yield min(start + _CHUNK, len(ids)) - len(left)
+            if left:
+                time.sleep(_GLANCE)
 
 
 def records(backend: Backend, ids: Sequence[str]) -> Iterator[WorkflowRecord]:

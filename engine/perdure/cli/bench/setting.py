@@ -24,6 +24,8 @@ class Workload(StrEnum):
     SNAPSHOT = "snapshot"
     IDLE = "idle"
     LIMIT = "limit"
+    WAITING = "waiting"
+    MESSAGES = "messages"
 
 
 @attrs.frozen(kw_only=True)

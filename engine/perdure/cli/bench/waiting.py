@@ -1,78 +1,83 @@
-"""Latency and steps: how long somebody waits, in milliseconds and in commits."""
+"""Waiting: what sleeping workflows cost the workers, and how fast they are when all wake at once."""
 
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from statistics import median
+from datetime import datetime, timedelta
 
+from perdure import clock
+from perdure.backend import Backend
 from perdure.engine import Engine
+from perdure.errors import ConfigurationError
 
-from .figures import Figures, percentile
-from .ground import Ground, records
+from .crew import Member
+from .figures import Figures
+from .ground import records, until_ended, until_suspended
 from .run import Run
 
-_WARM = 5
-_UNEVEN = 0.013
-"""Seconds that spread the submissions over the pauses of whoever polls."""
+_WARM = 2000
+"""The most workflows that go to sleep first, so that what a worker needs once is not counted."""
+_NAP = timedelta(seconds=3)
+"""How long these sleep: longer than a wait stays in memory."""
+_LEAST = timedelta(seconds=5)
+_EACH = timedelta(milliseconds=1)
+"""The time that all have to go to sleep: so much at least, and so much for each."""
+_SETTLING = 1.0
 
 
-def latency(run: Run) -> Figures:
-    """From the submission to the result, worker idle: in another process, and in the same."""
-    with run.ground() as where, where.engine() as engine:
-        with run.crew(where, size=1) as (member,):
-            member.go()
-            member.hear()
-            other = _waits(run, engine, "other process")
-        with engine.worker(**run.worker()):
-            same = _waits(run, engine, "same process")
-        return {
-            **_spread(other, ""),
-            **_spread(same, "same_process_"),
-            **_in_commits(where, percentile(other, 0.5), "p50_commits"),
-        }
-
-
-def _waits(run: Run, engine: Engine, what: str) -> Sequence[float]:
-    number = run.setting.workflows
-    seconds: list[float] = []
-    for done in range(number + _WARM):
-        time.sleep(_UNEVEN * (done % 7))
-        begun = time.perf_counter()
-        engine.start(run.call()).result()
-        seconds.append(time.perf_counter() - begun)
-        run.show(what, done + 1, number + _WARM)
-    return seconds[_WARM:]
-
-
-def _spread(seconds: Sequence[float], prefix: str) -> Figures:
-    return {
-        f"{prefix}p50_ms": percentile(seconds, 0.5) * 1e3,
-        f"{prefix}p99_ms": percentile(seconds, 0.99) * 1e3,
-    }
-
-
-def steps(run: Run) -> Figures:
-    """The time of one step in a workflow of many, one after another."""
-    each: list[float] = []
-    number = run.setting.workflows
+def waiting(run: Run) -> Figures:
+    """Memory and threads for workflows that sleep, and the rate of their waking."""
     with run.ground() as where, where.engine() as engine, closing(where.open()) as backend:
-        with run.crew(where, size=1) as (member,):
-            member.go()
-            member.hear()
-            for done in range(number):
-                handle = engine.start(run.call())
-                handle.result()
-                (record,) = records(backend, [handle.id])
-                if record.started_at and record.completed_at:
-                    span = record.completed_at - record.started_at
-                    each.append(span.total_seconds() / max(1, run.setting.steps))
-                run.show("workflows of many steps", done + 1, number)
-        figures = {"ms_per_step": median(each) * 1e3}
-        return figures | _in_commits(where, median(each), "commits_per_step")
+        with run.crew(where) as members:
+            for member in members:
+                member.go()
+                member.hear()
+            threads = _threads(members)
+            warm = _start(run, engine, min(_WARM, run.setting.workflows), clock.now() + _NAP)
+            run.follow("warming up", until_ended(backend, warm), len(warm))
+            time.sleep(_SETTLING)
+            memory = _memory(members)
+            number = run.setting.workflows
+            due = clock.now() + _LEAST + number * _EACH
+            ids = _start(run, engine, number, due)
+            run.follow("suspended", until_suspended(backend, ids), number)
+            time.sleep(_SETTLING)
+            figures = {
+                **_growth("bytes_per_workflow", memory, _memory(members), number),
+                **_growth("threads", threads, _threads(members), len(members)),
+            }
+            if clock.now() > due:
+                raise ConfigurationError("they woke before all of them were asleep")
+            run.follow("awake", until_ended(backend, ids), number)
+        seconds = (_last(backend, ids) - due).total_seconds()
+        return figures | {"wakeups_per_second": number / seconds}
 
 
-def _in_commits(where: Ground, seconds: float, name: str) -> Figures:
-    if where.rig is None:
-        return {}
-    commit = where.rig.commit_seconds()
-    return {"commit_ms": commit * 1e3, name: seconds / commit}
+def _start(run: Run, engine: Engine, number: int, due: datetime) -> Sequence[str]:
+    from .programs import sleep  # noqa: PLC0415 (it registers workflows)
+
+    call = sleep(run.setting.mode, due=due, payload=run.setting.payload)
+    return [handle.id for handle in engine.start_many(call for _ in range(number))]
+
+
+def _last(backend: Backend, ids: Sequence[str]) -> datetime:
+    """When the last of them ended, by the database's clock."""
+    return max(one.completed_at for one in records(backend, ids) if one.completed_at)
+
+
+def _memory(members: Sequence[Member]) -> int | None:
+    return _sum([member.memory() for member in members])
+
+
+def _threads(members: Sequence[Member]) -> int | None:
+    return _sum([member.threads() for member in members])
+
+
+def _sum(parts: Sequence[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _growth(name: str, before: int | None, after: int | None, of: int) -> Figures:
+    """What each of so many has more than before, where the system tells it."""
+    return {} if before is None or after is None else {name: (after - before) / of}

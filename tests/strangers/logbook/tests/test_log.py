@@ -1,18 +1,21 @@
 """What is peculiar to a log: torn lines, a rewritten file, and a disk that fails."""
 
 import fcntl
+import json
 import os
 from collections.abc import Generator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from zlib import crc32
 
+import attrs
 import pytest
 
 from perdure.backend import Query
 from perdure.errors import BackendUnavailable, ConfigurationError, OutcomeUnknown, SchemaError
 from perdure_compat.fault import Crash, Strike
-from perdure_compat.suite.records import ids, join, submit
+from perdure_compat.suite.records import get, ids, join, submit
 from perdure_logbook import LogbookBackend
 from perdure_logbook.harness import LogbookHarness, Mishap
 from perdure_logbook.tables import Format, line_of
@@ -221,15 +224,64 @@ def test_a_url_without_a_whole_path_is_a_mistake(url: str) -> None:
 
 def test_a_log_of_a_newer_format_is_left_alone(tmp_path: Path) -> None:
     backend = _opened(tmp_path)
-    newer = line_of([Format("2")]) + b"in a way of the future\n"
+    newer = line_of([Format("3")]) + b"in a way of the future\n"
     backend.log.path.write_bytes(newer)
     version = backend.schema_version()
-    assert (version.current, version.wanted, version.known) == ("2", "1", False)
+    assert (version.current, version.wanted, version.known) == ("3", "2", False)
     for verb in (backend.migrate, lambda: _found(backend), lambda: submit(backend, "w")):
         with pytest.raises(SchemaError, match="newer"):
             verb()
     assert backend.log.path.read_bytes() == newer
     backend.close()
+
+
+def test_a_log_that_becomes_newer_is_not_written_anew(backend: LogbookBackend) -> None:
+    _shorten(backend, slack=0)
+    assert _found(backend) == []
+    beats = line_of([Format("2")] * 100)
+    newer = backend.log.path.read_bytes() + beats + line_of([Format("3")]) + b"in a way to come\n"
+    backend.log.path.write_bytes(newer)
+    for _ in range(2):
+        with pytest.raises(SchemaError, match="newer"):
+            _found(backend)
+    assert backend.log.path.read_bytes() == newer
+
+
+def test_a_log_of_the_older_format_is_left_alone_until_it_is_migrated(tmp_path: Path) -> None:
+    with closing(_opened(tmp_path)) as backend:
+        backend.migrate()
+        submit(backend, "w")
+        record = get(backend, "w")
+    fields = attrs.asdict(attrs.evolve(record, attributes={"k": 1}))
+    older = [["Format", {"version": "1"}]] * 5000
+    older += [["WorkflowRecord", {name: fields[name] for name in fields.keys() - _SINCE_OLDER}]]
+    backend.log.path.write_bytes(b"".join(map(_line, older)))
+    with closing(_opened(tmp_path)) as backend:
+        before = backend.log.path.read_bytes()
+        version = backend.schema_version()
+        assert (version.current, version.wanted, version.known) == ("1", "2", True)
+        for verb in (lambda: _found(backend), lambda: submit(backend, "v")):
+            with pytest.raises(SchemaError, match=r"older: call migrate\(\)"):
+                verb()
+        assert backend.log.path.read_bytes() == before
+        backend.migrate()
+        assert backend.schema_version().current == "2"
+        assert get(backend, "w") == attrs.evolve(record, attributes={"k": 1})
+
+
+_SINCE_OLDER = {
+    "wake",
+    "detached",
+    "timeout",
+    "deadline",
+    "cancel_requested_at",
+    "cancel_reason",
+}
+
+
+def _line(row: object) -> bytes:
+    text = json.dumps([row], default=str).encode()
+    return b"%08x %s\n" % (crc32(text), text)
 
 
 def test_namespaces_are_files_whatever_they_are_called(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The verbs: each takes its turn at the log, decides, and puts records."""
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -14,26 +14,35 @@ from perdure.backend import (
     Capabilities,
     Claimed,
     Committed,
+    EventKey,
     Existing,
+    Item,
     Lane,
     Peer,
+    Published,
     Pulse,
     Query,
+    Reading,
     Reaped,
     Recovery,
     SchemaVersion,
+    SendAnswer,
     Service,
+    Sight,
     Submission,
+    Subscription,
+    Watch,
     WorkerInfo,
 )
 from perdure.errors import ConfigurationError, SchemaError
-from perdure.model import ENDED, History, Status, WorkflowRecord
+from perdure.model import ENDED, History, Message, Status, WorkflowRecord
 
-from . import workflows
+from . import mail, outbox, workflows
 from .commits import commit
 from .log import Log, Turn
-from .tables import FORMAT, Definition, Forgotten, Format
+from .tables import FORMAT, OLDER, READABLE, Definition, Forgotten, Format
 from .workers import joined
+from .workflows import NEVER
 
 
 class LogbookBackend(Backend):
@@ -63,11 +72,11 @@ class LogbookBackend(Backend):
     def schema_version(self) -> SchemaVersion:
         with self.log.turn() as turn:
             current = turn.tables.format
-        return SchemaVersion(current=current, wanted=FORMAT, known=current in (None, FORMAT))
+        return SchemaVersion(current=current, wanted=FORMAT, known=current in READABLE)
 
     def migrate(self) -> None:
         with self.log.turn() as turn:
-            if turn.tables.format is None:
+            if turn.tables.format in (None, OLDER):
                 turn.put(Format(FORMAT))
             self._check(turn)
 
@@ -80,6 +89,8 @@ class LogbookBackend(Backend):
     def _check(self, turn: Turn) -> None:
         if turn.tables.format is None:
             raise SchemaError(f"{self.where} has no log yet: call migrate()")
+        if turn.tables.format == OLDER:
+            raise SchemaError(f"the log in {self.where} is older: call migrate()")
         if turn.tables.format != FORMAT:
             raise SchemaError(f"the log in {self.where} is newer: upgrade perdure-logbook")
 
@@ -107,12 +118,12 @@ class LogbookBackend(Backend):
             mine = turn.tables.workers[worker_id]
             turn.put(attrs.evolve(mine, lease_until=turn.now + lease, beat=mine.beat + 1))
             alive = [one for one in turn.tables.workers.values() if one.dead_at is None]
-            timed = [one for one in turn.tables.workflows.values() if workflows.timed(one)]
             return Pulse(
                 now=turn.now,
                 peers=[one.peer for one in alive],
-                next_due=min((one.run_at for one in timed), default=None),
+                next_due=_next_due(turn),
                 orphans=bool(_orphans(turn)),
+                outbox=bool(turn.tables.mailbox.outbox),
             )
 
     def leave(self, worker_id: str) -> None:
@@ -151,7 +162,7 @@ class LogbookBackend(Backend):
             there = [every[one.id] for one in submissions if one.id in every]
             new = [one for one in submissions if one.id not in every]
             turn.put(*[workflows.submitted(one, now=turn.now) for one in new])
-            return [Existing(id=one.id, name=one.name, input_json=one.input_json) for one in there]
+            return [workflows.existing(one) for one in there]
 
     def claim(
         self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool = False
@@ -165,7 +176,7 @@ class LogbookBackend(Backend):
             first = sorted(due, key=workflows.turn)[:limit]
             taken = [workflows.claimed(one, owner=worker_id, now=turn.now) for one in first]
             turn.put(*taken)
-            return [workflows.claim_of(one) for one in taken]
+            return [Claimed.of(one) for one in taken]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
         with self._turn() as turn:
@@ -182,10 +193,26 @@ class LogbookBackend(Backend):
 
     def wake(self, *, limit: int) -> int:
         with self._turn() as turn:
-            timed = [one for one in turn.tables.workflows.values() if workflows.timed(one)]
-            due = sorted((one for one in timed if one.run_at <= turn.now), key=workflows.due)
-            turn.put(*map(workflows.released, due[:limit]))
-            return len(due[:limit])
+            counted = outbox.apply(turn, limit=limit)
+        with self._turn() as turn:
+            due = _over(turn, workflows.due)[:limit]
+            turn.put(*map(workflows.released, due))
+        with self._turn() as turn:
+            late = _over(turn, workflows.late)[:limit]
+            for one in late:
+                _cancelled(turn, one, reason=f"its deadline was {one.deadline}")
+        return max(counted, len(due), len(late))
+
+    def cancel(self, ids: Collection[str], *, reason: str) -> Mapping[str, Status]:
+        with self._turn() as turn:
+            every = turn.tables.workflows
+            there = [every[one] for one in set(ids) if one in every]
+            return {one.id: _cancelled(turn, one, reason=reason) for one in there}
+
+    def requests(self, worker_id: str) -> Mapping[str, str]:
+        with self._turn() as turn:
+            mine = [one for one in turn.tables.workflows.values() if one.owner == worker_id]
+            return {one.id: one.cancel_reason or "" for one in mine if workflows.asked(one)}
 
     def load(self, ids: Collection[str], *, only_ended: bool = False) -> Sequence[WorkflowRecord]:
         with self._turn() as turn:
@@ -206,9 +233,51 @@ class LogbookBackend(Backend):
                 turn.put(one := workflows.resumed(one, now=turn.now))
             return one.status if one else None
 
+    def read(self, readings: Sequence[Reading], *, limit: int) -> Sequence[Item]:
+        with self._turn() as turn:
+            return [item for one in readings for item in turn.tables.mailbox.read(one, limit)]
+
     def history(self, ids: Collection[str]) -> Sequence[History]:
         with self._turn() as turn:
             return [turn.tables.history(one) for one in set(ids)]
+
+    # ---------------------------------------------------------------- mail
+
+    def look(self, watches: Sequence[Watch], *, limit: int) -> Sequence[Sight]:
+        with self._turn() as turn:
+            sights = [mail.seen(turn, one, limit=limit) for one in watches]
+            return [one for one in sights if one]
+
+    def send(self, messages: Sequence[Message]) -> Sequence[SendAnswer]:
+        with self._turn() as turn:
+            return [mail.sent(turn, one) for one in messages]
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> Collection[str]:
+        with self._turn() as turn:
+            return {one.target_id for one in subscriptions if mail.subscribed(turn, one)}
+
+    def events(self, keys: Collection[EventKey]) -> Sequence[Published]:
+        with self._turn() as turn:
+            values = [mail.published(turn, one) for one in set(keys)]
+            return [one for one in values if one]
+
+
+def _over(turn: Turn, due: Callable[[WorkflowRecord], datetime]) -> list[WorkflowRecord]:
+    every = turn.tables.workflows.values()
+    return sorted((one for one in every if due(one) <= turn.now), key=due)
+
+
+def _next_due(turn: Turn) -> datetime | None:
+    every = turn.tables.workflows.values()
+    due = min((min(workflows.due(one), workflows.late(one)) for one in every), default=NEVER)
+    return due if due < NEVER else None
+
+
+def _cancelled(turn: Turn, one: WorkflowRecord, *, reason: str) -> Status:
+    after = workflows.cancelled(one, reason=reason, now=turn.now)
+    if after != one:
+        outbox.change(turn, after)
+    return after.status
 
 
 def _orphans(turn: Turn) -> list[WorkflowRecord]:

@@ -6,6 +6,8 @@ from perdure.backend import (
     AlreadyRecorded,
     Batch,
     Committed,
+    Consumption,
+    Item,
     NotYours,
     Recorded,
     StepAnswer,
@@ -14,13 +16,15 @@ from perdure.backend import (
 )
 from perdure.model import Status, StepRecord, Wait
 
-from . import workflows
+from . import outbox, workflows
 from .log import Turn
+from .mailbox import Threshold
 
 
 def commit(turn: Turn, worker_id: str, batch: Batch) -> Committed:
     """Write what the worker may write, then answer by what is there, as a repeat would."""
     fenced = turn.fenced(worker_id)
+    before = turn.tables.mailbox.next_number
     if not fenced:
         _write(turn, worker_id, batch)
     return Committed(
@@ -28,23 +32,46 @@ def commit(turn: Turn, worker_id: str, batch: Batch) -> Committed:
         steps=[_step_answer(turn, step) for step in batch.steps],
         waits=[_wait_answer(turn, wait) for wait in batch.waits],
         transitions=[_transition_answer(turn, to) for to in batch.transitions],
+        wakeups=turn.tables.mailbox.next_number > before,
     )
 
 
 def _write(turn: Turn, worker_id: str, batch: Batch) -> None:
     """Transitions come last: they take away the owner that the others ask for."""
+    consumptions = {_taker(one): one for one in batch.consumptions}
     for step in batch.steps:
         if _mine(turn, worker_id, step) and turn.tables.step(step) is None:
-            turn.put(step)
+            _record(turn, step, consumptions.get(_taker(step)))
     for wait in batch.waits:
         if _mine(turn, worker_id, wait) and turn.tables.wait(wait) is None:
             turn.put(wait)
+    turn.put(*[item for item in batch.items if _mine(turn, worker_id, item)])
     for to in batch.transitions:
         if _mine(turn, worker_id, to):
-            turn.put(workflows.moved(turn.tables.workflows[to.workflow_id], to, now=turn.now))
+            _let_go(turn, to)
 
 
-def _mine(turn: Turn, worker_id: str, each: StepRecord | Wait | Transition) -> bool:
+def _record(turn: Turn, step: StepRecord, consumption: Consumption | None) -> None:
+    """The step, and what goes with it."""
+    turn.put(step)
+    if consumption and turn.tables.mailbox.holds(consumption):
+        turn.put(consumption)
+    if step.kind == "event":
+        outbox.tell_subscribers(turn, step.workflow_id)
+
+
+def _taker(each: StepRecord | Consumption) -> tuple[str, str, int, int]:
+    return (each.workflow_id, each.branch, each.seq, each.epoch)
+
+
+def _let_go(turn: Turn, to: Transition) -> None:
+    one = turn.tables.workflows[to.workflow_id]
+    outbox.change(turn, workflows.moved(one, to, now=turn.now))
+    if to.status is Status.WAITING:
+        turn.put(Threshold(one.id, to.wake_at))
+
+
+def _mine(turn: Turn, worker_id: str, each: StepRecord | Wait | Item | Transition) -> bool:
     """The guard of every write: running, the worker's, under this epoch."""
     one = turn.tables.workflows.get(each.workflow_id)
     there = one and (one.status, one.owner, one.epoch)
@@ -64,6 +91,9 @@ def _wait_answer(turn: Turn, wait: Wait) -> Recorded | NotYours:
 
 
 def _transition_answer(turn: Turn, to: Transition) -> TransitionAnswer:
+    """How the workflow stands; a suspended one may be back in the queue."""
     one = turn.tables.workflows.get(to.workflow_id)
-    there = one and (one.status, one.owner, one.epoch)
-    return to.status if there == (to.status, None, to.epoch) else NOT_YOURS
+    if one is None or (one.owner, one.epoch) != (None, to.epoch):
+        return NOT_YOURS
+    back = {Status.ENQUEUED} if to.status is Status.WAITING else set[Status]()
+    return one.status if one.status in {to.status, *back} else NOT_YOURS

@@ -18,6 +18,7 @@ from perdure_compat.harness import Harness, Place
 from .backend import LogbookBackend
 from .log import Disk, Log
 from .tables import Record
+from .workflows import NEVER
 
 
 class LogbookHarness(Harness):
@@ -54,8 +55,9 @@ def _log(backend: Backend) -> Log:
 
 def _older(record: Record, by: timedelta) -> Record:
     fields: dict[str, Any] = attrs.asdict(record, recurse=False)
-    times: dict[str, Any] = {key: at - by for key, at in fields.items() if isinstance(at, datetime)}
-    return type(record)(**fields | times)
+    times = {key: at for key, at in fields.items() if isinstance(at, datetime) and at < NEVER}
+    past: dict[str, Any] = {key: at - by for key, at in times.items()}
+    return type(record)(**fields | past)
 
 
 @attrs.frozen

@@ -19,7 +19,7 @@ import attrs
 
 from perdure.errors import BackendUnavailable, OutcomeUnknown
 
-from .tables import FORMAT, Record, Tables, line_of, records_of
+from .tables import FORMAT, READABLE, Record, Tables, line_of, records_of
 
 _GLANCE = 0.0005
 _ADVICE = {
@@ -168,7 +168,7 @@ class Log:
         self._read(file)
         if not self._longest:
             self._longest = self.slack + 4 * sum(1 for _ in self.tables.records())
-        if self.tables.puts > self._longest:
+        if self.tables.format == FORMAT and self.tables.puts > self._longest:
             self._rewrite()
             return self._caught_up()
         return file
@@ -192,7 +192,7 @@ class Log:
             reading.seek(begin)
             *lines, rest = reading.read().split(b"\n")
         for number, line in enumerate(lines, 1):
-            records = records_of(line) if self.tables.format in (None, FORMAT) else None
+            records = records_of(line) if self.tables.format in READABLE else None
             if records is None:
                 self._check_torn(last=number == len(lines) and not rest)
                 break
@@ -204,7 +204,7 @@ class Log:
             self.disk.sync(file)
 
     def _check_torn(self, *, last: bool) -> None:
-        if not last and self.tables.format in (None, FORMAT):
+        if not last and self.tables.format in READABLE:
             reason = f"{self.path} is damaged at byte {self._end}: restore it from a backup"
             raise BackendUnavailable(self.where, reason)
 

@@ -5,8 +5,8 @@ A line is a transaction: a checksum, and the records that it puts into the table
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias, get_args
 from zlib import crc32
 
 import attrs
@@ -14,9 +14,13 @@ import attrs
 from perdure.errors import BackendRefused
 from perdure.model import History, Status, StepRecord, Wait, WorkflowRecord
 
+from .mailbox import Mailbox, MailRecord
 from .workers import Worker
 
-FORMAT = "1"
+FORMAT = "2"
+OLDER = "1"
+"""Before there was mail. Its lines are read as if nothing had ever come."""
+READABLE = (None, OLDER, FORMAT)
 Place: TypeAlias = tuple[str, int]
 """Where in its workflow a step or a wait stands: branch and number."""
 
@@ -42,14 +46,32 @@ class Forgotten:
     id: str
 
 
-Record: TypeAlias = Format | Definition | Worker | Forgotten | WorkflowRecord | StepRecord | Wait
-_KINDS: Mapping[str, type[Record]] = {
-    one.__name__: one
-    for one in (Format, Definition, Worker, Forgotten, WorkflowRecord, StepRecord, Wait)
-}
-_TIMES = frozenset(
-    {"lease_until", "dead_at", "run_at", "created_at", "started_at", "completed_at", "due"}
+Record: TypeAlias = (
+    Format | Definition | Worker | Forgotten | WorkflowRecord | StepRecord | Wait | MailRecord
 )
+_KINDS: Mapping[str, type[Record]] = {one.__name__: one for one in get_args(Record)}
+_TIMES = frozenset(
+    {
+        "lease_until",
+        "dead_at",
+        "run_at",
+        "deadline",
+        "cancel_requested_at",
+        "created_at",
+        "started_at",
+        "completed_at",
+        "due",
+    }
+)
+_MICROSECOND = timedelta(microseconds=1)
+_SINCE_OLDER: Mapping[str, Any] = {
+    "wake": 0,
+    "detached": False,
+    "timeout": None,
+    "deadline": None,
+    "cancel_requested_at": None,
+    "cancel_reason": None,
+}
 
 
 @attrs.define(eq=False)
@@ -65,6 +87,7 @@ class Tables:
         factory=dict[str, dict[Place, StepRecord]]
     )
     waits: dict[str, dict[Place, Wait]] = attrs.field(factory=dict[str, dict[Place, Wait]])
+    mailbox: Mailbox = attrs.field(factory=Mailbox)
 
     def step(self, like: StepRecord) -> StepRecord | None:
         """What stands in this place."""
@@ -92,6 +115,8 @@ class Tables:
                 self.definitions[record.name] = record
             case Format():
                 self.format = record.version
+            case _:
+                self.mailbox.put(record)
 
     def history(self, workflow_id: str) -> History:
         """What is recorded of a workflow, in the order of its places."""
@@ -112,6 +137,7 @@ class Tables:
             yield from steps.values()
         for waits in self.waits.values():
             yield from waits.values()
+        yield from self.mailbox.records()
 
 
 def line_of(records: Sequence[Record]) -> bytes:
@@ -121,12 +147,16 @@ def line_of(records: Sequence[Record]) -> bytes:
         BackendRefused: a text has no UTF-8, which is all that JSON is made of.
     """
     rows = [[type(one).__name__, attrs.asdict(one)] for one in records]
-    text = json.dumps(rows, ensure_ascii=False, default=datetime.isoformat)
+    text = json.dumps(rows, ensure_ascii=False, default=_plain)
     try:
         written = text.encode()
     except UnicodeEncodeError as error:
         raise BackendRefused(f"a log cannot hold it: {error}") from error
     return b"%08x %s\n" % (crc32(written), written)
+
+
+def _plain(value: datetime | timedelta) -> str | int:
+    return value.isoformat() if isinstance(value, datetime) else value // _MICROSECOND
 
 
 def records_of(line: bytes) -> list[Record] | None:
@@ -142,5 +172,7 @@ def _record(kind: str, fields: dict[str, Any]) -> Record:
         if fields[name] is not None:
             fields[name] = datetime.fromisoformat(fields[name]).astimezone(UTC)
     if kind == WorkflowRecord.__name__:
-        fields["status"] = Status(fields["status"])
+        fields = {**_SINCE_OLDER, **fields, "status": Status(fields["status"])}
+        timeout = fields["timeout"]
+        fields["timeout"] = None if timeout is None else timeout * _MICROSECOND
     return _KINDS[kind](**fields)

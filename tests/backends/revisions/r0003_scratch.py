@@ -7,8 +7,8 @@ from alembic import context, op
 
 from perdure_backends.sql.dialect import Ddl, Dialect
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 _STATEMENTS = """
 ALTER TABLE {schema}workflows ADD COLUMN {once}colour TEXT
