@@ -17,6 +17,8 @@ from .history import outcome
 
 R = TypeVar("R")
 T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
 
 KIND = "race"
 _WINNER: Codec[int] = codec_of(int)
@@ -26,6 +28,12 @@ _WINNER: Codec[int] = codec_of(int)
 async def afirst(
     handles: Iterable[Handle[R]], /, *, timeout: timedelta | None = None
 ) -> Handle[R]: ...
+@overload
+async def afirst(one: Awaitable[T], two: Awaitable[U], /) -> tuple[int, T | U]: ...
+@overload
+async def afirst(
+    one: Awaitable[T], two: Awaitable[U], three: Awaitable[V], /
+) -> tuple[int, T | U | V]: ...
 @overload
 async def afirst(*awaitables: Awaitable[T]) -> tuple[int, T]: ...
 async def afirst(*given: Any, timeout: timedelta | None = None) -> Any:

@@ -5,6 +5,7 @@ stream is asked for once, however many read it.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -25,6 +26,7 @@ log = logging.getLogger("perdure")
 
 SHORTEST_POLL = 0.02
 LONGEST_POLL = 1.0
+LARGEST = 1 << 63
 PAGE = 500
 """How many items of a stream one poll brings."""
 
@@ -120,8 +122,9 @@ class Reader:
     def _tell(self) -> None:
         with self._changed:
             self._changed.notify_all()
-        if self._loop is not None and self._arrived is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        if self._loop is not None and self._arrived is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
+                self._loop.call_soon_threadsafe(self._arrived.set)
 
 
 @attrs.define(eq=False)
@@ -138,7 +141,13 @@ class Readers:
     _hearing: bool = attrs.field(default=False, init=False)
 
     def follow(self, workflow_id: str, stream: str, after: int) -> Reader:
-        """A new reader of that stream, from behind that offset."""
+        """A new reader of that stream, from behind that offset.
+
+        Raises:
+            UsageError: it cannot be an offset.
+        """
+        if not -1 <= after < LARGEST:
+            raise UsageError(f"after={after} is no offset: give that of the last item, or -1")
         reader = Reader(workflow_id, stream, after, self.nudge)
         with self._changed:
             self._readers.append(reader)

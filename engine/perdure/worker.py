@@ -110,11 +110,11 @@ class Worker(Scope):
         self._events.begin()
         self._pool = Pool(self._settings.threads, "steps")
         try:
-            with self._lock:  # one that dies as soon as it has joined is missed by nobody
-                self._membership = self._new_membership()
-                self._membership.join()
+            with self._lock:  # else one that dies as soon as it has joined is missed by nobody
+                membership = self._new_membership()
+                membership.join()
+                self._membership = membership
         except BaseException:
-            self._membership = None
             self._events.end()
             raise
         self._on_start(self)

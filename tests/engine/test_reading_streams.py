@@ -1,6 +1,7 @@
 """Streams are read live, from any offset to the end, by any number of readers."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from perdure.readers import PAGE, Reader
 from perdure.streams import Item, Reading
 from perdure_compat.reference import MemoryBackend
 
-from .scribes import COLOURS, GO, LOG, astepwise, collected, stepwise, values, writer
+from .scribes import COLOURS, GO, LOG, WORDS, astepwise, collected, stepwise, values, writer
 from .support import (
     HOUR,
     WITHIN,
@@ -226,6 +227,40 @@ def test_a_value_of_another_type_fails_when_it_is_looked_at(memory: Memory) -> N
                 _ = item.value
 
 
+def test_readers_of_one_stream_stand_where_they_are(memory: Memory) -> None:
+    """Who is far behind holds nobody up."""
+    with serving(memory.url, writer) as engine:
+        handle = engine.start(writer, 2 * PAGE)
+        last = collected(handle, LOG)[-1]
+        behind = handle.read(LOG)
+        assert next(behind).value == 0
+        assert collected(handle, LOG, after=last.offset) == []
+        assert len(list(behind)) == 2 * PAGE - 1
+
+
+@pytest.mark.parametrize("after", [2**70, -(2**70)])
+def test_an_impossible_offset_is_nothing_to_other_readers(postgres_url: str, after: int) -> None:
+    """It may come from anybody's browser."""
+
+    def read(handle: perdure.Handle[str]) -> None:
+        with contextlib.suppress(perdure.PerdureError, ValueError):
+            list(handle.read(WORDS, after=after))
+
+    with serving(postgres_url, stepwise) as engine:
+        handle = engine.start(stepwise)
+        reader = handle.read(LOG)
+        assert next(reader).value == 0
+        odd = threading.Thread(target=read, args=(handle,), daemon=True)
+        odd.start()
+        odd.join(1.0)
+        handle.send(GO, "more")
+        assert next(reader).value == 1
+        handle.send(GO, "end")
+        assert list(reader) == []
+        odd.join(WITHIN.total_seconds())
+        assert not odd.is_alive()
+
+
 # ----------------------------------------------------------------------- races
 
 
@@ -255,6 +290,33 @@ def test_an_async_reader_gets_what_comes_with_the_end() -> None:
 
     in_time = asyncio.wait_for(follow(), WITHIN.total_seconds())
     assert asyncio.run(in_time) == [0]
+
+
+def test_a_loop_that_closes_is_nothing_to_other_readers() -> None:
+    """One that was open a moment ago, when somebody asked."""
+
+    class Closing(asyncio.SelectorEventLoop):
+        late = False
+
+        def is_closed(self) -> bool:
+            return not self.late and super().is_closed()
+
+    reader, loop = Reader("w", "log", -1, lambda: None), Closing()
+
+    async def read() -> None:
+        async for _ in reader:
+            pass
+
+    following = loop.create_task(read())
+    loop.run_until_complete(asyncio.sleep(0))
+    following.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    loop.late = True
+    try:
+        assert reader.give([_item(0)], ended=False)
+    finally:
+        loop.late = False
 
 
 def _item(offset: int, *, closes: bool = False) -> Item:
