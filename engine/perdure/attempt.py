@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -40,6 +40,10 @@ class Abandoned(asyncio.CancelledError):
     """Unwinds the code of an attempt that has ended; never caught by `except Exception`."""
 
 
+Undo: TypeAlias = tuple[StepDefinition, Callable[[], Any]]
+"""A step that undoes something, and its body."""
+
+_MAKING = threading.Lock()
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -56,9 +60,9 @@ class Attempt:
     host: "Host[Attempt]"
     steps: Mapping[tuple[str, int], StepRecord]
     dues: Mapping[tuple[str, int], datetime]
-    id: str = attrs.field(init=False)
-    epoch: int = attrs.field(init=False)
-    seen: int = attrs.field(init=False)
+    id: str
+    epoch: int
+    seen: int
     """How far its wake-ups were counted when somebody looked for it last."""
     latest: datetime = _LONG_AGO
     """When the last of its steps was completed."""
@@ -70,21 +74,10 @@ class Attempt:
     """How many lines of execution do anything but wait durably, or for others that do."""
     moves: int = 0
     """Grows whenever a line of an async workflow begins, ends, waits, or goes on."""
-    vigils: set[Vigil] = attrs.field(factory=set[Vigil])
-    """The durable waits that it is in."""
-    cancellation: Cancellation = attrs.field(init=False)
-    undo: list[tuple[StepDefinition, Callable[[], Any]]] = attrs.field(
-        factory=list[tuple[StepDefinition, Callable[[], Any]]]
-    )
-    """The steps that undo it if it fails, the oldest first."""
     strike: Callable[[], None] = attrs.field(default=_nothing)
     """Tells the code of an async workflow, on its loop, that it is cancelled."""
-    children: set[str] = attrs.field(factory=set[str])
-    """The workflows that it has started: their ends wake it without a subscription."""
     errand: "Future[None] | None" = None
     """A request to cancel on its way to its children, which its end waits for."""
-    nudges: set[threading.Event] = attrs.field(factory=set[threading.Event])
-    """What sync code waits on that wants to hear of a request to cancel."""
     until: datetime | None = None
     """If it ended by being suspended: when it is due again."""
     task: "asyncio.Task[None] | None" = None
@@ -93,17 +86,19 @@ class Attempt:
     """The tasks that the workflow started and that have not ended."""
     home: int = 0
     """The thread in which the workflow's code runs."""
+    # What few workflows have is made when it is asked for: each makes an attempt.
     _items: int = 0
     _inbox: Inbox | None = None
+    _vigils: set[Vigil] | None = None
+    _nudges: set[threading.Event] | None = None
+    _children: set[str] | None = None
+    _undo: list[Undo] | None = None
+    _cancellation: Cancellation | None = None
     ended: bool = False
     spoilt: Transition | None = None
     """The end that replaces all others, because the database refused a record."""
     _interrupt: threading.Event | None = None
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.id, self.epoch, self.seen = self.claim.id, self.claim.epoch, self.claim.wake
-        self.cancellation = Cancellation(self.claim.cancel_reason)
 
     @classmethod
     def of(
@@ -116,7 +111,9 @@ class Attempt:
         """A new attempt with what is recorded so far."""
         steps = {(s.branch, s.seq): s for s in history.steps} if history else {}
         dues = {(w.branch, w.seq): w.due for w in history.waits} if history else {}
-        attempt = cls(claim, definition, host, steps, dues)
+        attempt = cls(claim, definition, host, steps, dues, claim.id, claim.epoch, claim.wake)
+        if claim.cancel_reason is not None:
+            attempt.cancellation.reason = claim.cancel_reason
         if steps:
             attempt.latest = max(step.completed_at for step in steps.values())
         return attempt
@@ -140,7 +137,8 @@ class Attempt:
             self.release()
         if self.ended:
             raise Abandoned
-        return not self.cancellation.pending and self.host.holds_lease()
+        asked = self._cancellation
+        return (asked is None or not asked.pending) and self.host.holds_lease()
 
     def record(self, what: Record) -> None:
         """Send what the code has done on its way."""
@@ -159,6 +157,26 @@ class Attempt:
             self.record(item if step is None else Inscription(step, item))
 
     @property
+    def cancellation(self) -> Cancellation:
+        """What it knows of a request to end it."""
+        if self._cancellation is None:
+            with _MAKING:
+                self._cancellation = self._cancellation or Cancellation()
+        return self._cancellation
+
+    @property
+    def undo(self) -> list[Undo]:
+        """The steps that undo it if it fails, the oldest first."""
+        self._undo = self._undo if self._undo is not None else []
+        return self._undo
+
+    @property
+    def children(self) -> set[str]:
+        """The workflows that it has started: their ends wake it without a subscription."""
+        self._children = self._children if self._children is not None else set()
+        return self._children
+
+    @property
     def inbox(self) -> Inbox:
         """The messages that have come for it; few workflows have any."""
         with self._lock:
@@ -167,6 +185,24 @@ class Attempt:
             return self._inbox
 
     # ------------------------------------------------------------------ waits
+
+    def enter(self, vigil: Vigil) -> None:
+        """It is in this durable wait."""
+        with self._lock:
+            self._vigils = self._vigils if self._vigils is not None else set()
+            self._vigils.add(vigil)
+
+    def leave(self, vigil: Vigil) -> None:
+        """It is no longer."""
+        with self._lock:
+            if self._vigils is not None:
+                self._vigils.discard(vigil)
+
+    def nudged(self, event: threading.Event) -> None:
+        """Set the event when a request to cancel comes, or the end of the attempt."""
+        with self._lock:
+            self._nudges = self._nudges if self._nudges is not None else set()
+            self._nudges.add(event)
 
     def shift(self, by: int) -> None:
         """A line of execution of a sync workflow begins (+1) or stops (-1) to do something."""
@@ -201,7 +237,7 @@ class Attempt:
         if self.active or self.ended or self.bodies:
             return
         with self._lock:
-            vigils = list(self.vigils)
+            vigils = list(self._vigils or ())
         if self.cancellation.pending:
             self.strike()
         elif vigils and not any(vigil.over for vigil in vigils):
@@ -287,9 +323,9 @@ class Attempt:
         """Wake whatever of the workflow's code is waiting, so that it can unwind."""
         if self._interrupt is not None:
             self._interrupt.set()
-        if self.definition.is_async:
+        if self.task is not None:
             self._on_loop(self.cancel_tasks)
-        else:
+        elif not self.definition.is_async:
             self._end_vigils()
 
     def unwound(self) -> None:
@@ -356,7 +392,7 @@ class Attempt:
 
     def _end_vigils(self) -> None:
         with self._lock:
-            vigils, nudges = list(self.vigils), list(self.nudges)
+            vigils, nudges = list(self._vigils or ()), list(self._nudges or ())
         for vigil in vigils:
             vigil.end()
         for nudge in nudges:

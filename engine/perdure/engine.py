@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from . import clock, settings, threads
+from . import clock, ids, settings, threads
 from .attempt import Attempt
 from .backend import Query
 from .call import Call
@@ -132,7 +132,12 @@ class Engine(Scope, Starter):
     @overload
     def handle(self, id: str, workflow: Workflow[..., R], /) -> Handle[R]: ...
     def handle(self, id: str, workflow: Workflow[..., Any] | None = None, /) -> Handle[Any]:
-        """The handle of a workflow; nothing is read. The workflow types its result."""
+        """The handle of a workflow; nothing is read. The workflow types its result.
+
+        Raises:
+            UsageError: nothing can have that id.
+        """
+        ids.checked(id, what="the id")
         codec = workflow.definition.result if workflow else codec_of(Any)
         return Handle(id, False, self, codec)  # noqa: FBT003 (`created`, as its record has it)
 

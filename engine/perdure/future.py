@@ -41,15 +41,15 @@ class Future(Generic[R_co]):
         fill the thread pool and wait for their own steps cannot block each other.
         """
         self._attempt.shift(-1)
-        self._attempt.nudges.add(self._nudge)
+        self._attempt.nudged(self._nudge)
         try:
             self.begin()
             while not self._over:
-                self._nudge.wait()
                 self._nudge.clear()
                 self._hear()
+                if not self._over:
+                    self._nudge.wait()
         finally:
-            self._attempt.nudges.discard(self._nudge)
             self._attempt.shift(+1)
         if self._error is not None:
             raise self._error

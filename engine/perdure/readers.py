@@ -172,7 +172,6 @@ class Readers:
     def _run(self) -> None:
         outage, pause = Outage("read streams"), SHORTEST_POLL
         while (readers := self._open()) and not self._stop.is_set():
-            self._nudged.clear()
             try:
                 found = outage.ride_out(partial(self._poll, readers), self._stop)
             except GivenUp:
@@ -183,12 +182,19 @@ class Readers:
                 continue
             pause = SHORTEST_POLL if found else min(pause * 1.5, LONGEST_POLL)
             self._nudged.wait(pause)
-        for reader in readers:
+        if self._stop.is_set():
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        with self._changed:
+            left, self._readers, self._polling = self._readers, [], False
+        for reader in left:
             reader.fail(UsageError(f"the engine was closed; {reader.workflow_id} goes on"))
 
     def _open(self) -> list[Reader]:
         """Those who still read; the thread ends when there are none."""
         with self._changed:
+            self._nudged.clear()
             self._readers = [reader for reader in self._readers if not reader.over]
             self._polling = bool(self._readers)
             return list(self._readers)

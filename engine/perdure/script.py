@@ -243,14 +243,14 @@ def _left(attempt: Attempt, vigil: Vigil) -> float | None:
 def _waiting(slot: Slot, vigil: Vigil) -> Generator[None, None, None]:
     """Count the line as waiting, and have somebody look for what it waits for."""
     attempt = slot.attempt
-    attempt.vigils.add(vigil)
+    attempt.enter(vigil)
     _count(slot, +1)
     try:
         if not attempt.ended:
             attempt.host.watch(attempt, vigil)
         yield
     finally:
-        attempt.vigils.discard(vigil)
+        attempt.leave(vigil)
         _count(slot, -1)
 
 

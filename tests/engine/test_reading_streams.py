@@ -1,7 +1,6 @@
 """Streams are read live, from any offset to the end, by any number of readers."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -238,27 +237,40 @@ def test_readers_of_one_stream_stand_where_they_are(memory: Memory) -> None:
         assert len(list(behind)) == 2 * PAGE - 1
 
 
-@pytest.mark.parametrize("after", [2**70, -(2**70)])
-def test_an_impossible_offset_is_nothing_to_other_readers(postgres_url: str, after: int) -> None:
+@COLOURS
+@pytest.mark.parametrize("after", [2**70, 2**63, -2, -(2**70)])
+def test_an_impossible_offset_is_nothing_to_other_readers(
+    postgres_url: str, after: int, *, is_async: bool
+) -> None:
     """It may come from anybody's browser."""
 
-    def read(handle: perdure.Handle[str]) -> None:
-        with contextlib.suppress(perdure.PerdureError, ValueError):
-            list(handle.read(WORDS, after=after))
+    async def read(handle: perdure.Handle[str]) -> None:
+        await anext(handle.aread(WORDS, after=after))
 
     with serving(postgres_url, stepwise) as engine:
         handle = engine.start(stepwise)
         reader = handle.read(LOG)
         assert next(reader).value == 0
-        odd = threading.Thread(target=read, args=(handle,), daemon=True)
-        odd.start()
-        odd.join(1.0)
+        with pytest.raises(perdure.UsageError, match="after"):
+            asyncio.run(read(handle)) if is_async else next(handle.read(WORDS, after=after))
         handle.send(GO, "more")
         assert next(reader).value == 1
         handle.send(GO, "end")
         assert list(reader) == []
-        odd.join(WITHIN.total_seconds())
-        assert not odd.is_alive()
+
+
+@pytest.mark.parametrize("id", ["a\0b", "\ud800"], ids=["NUL", "surrogate"])
+def test_an_impossible_id_is_nothing_to_other_readers(postgres_url: str, id: str) -> None:
+    with serving(postgres_url, stepwise) as engine:
+        handle = engine.start(stepwise)
+        reader = handle.read(LOG)
+        assert next(reader).value == 0
+        with pytest.raises(perdure.PerdureError):
+            next(engine.handle(id).read(LOG))
+        handle.send(GO, "more")
+        assert next(reader).value == 1
+        handle.send(GO, "end")
+        assert list(reader) == []
 
 
 # ----------------------------------------------------------------------- races
