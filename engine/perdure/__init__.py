@@ -44,6 +44,7 @@ from .errors import (
     WorkflowParked,
 )
 from .event import Event
+from .executor import Swallowed
 from .future import Future
 from .handle import Handle
 from .loop import NonDeterministic
@@ -96,6 +97,7 @@ __all__ = [
     "Stream",
     "StreamItem",
     "SubmissionError",
+    "Swallowed",
     "Topic",
     "UnknownBackend",
     "UnknownWorkflow",

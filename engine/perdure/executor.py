@@ -253,12 +253,12 @@ class Executor:
 
 
 def _tell_swallowed(attempt: Attempt) -> None:
-    """Warn whoever catches what unwinds a suspended workflow: its code ran on as a ghost."""
+    """Warn, once for each workflow, whoever catches what unwinds it: its code ran on as a ghost."""
     if attempt.ended:
         warnings.warn(
-            f"{attempt.definition.name} went on after {attempt.id} had left memory: something "
-            f"in it catches BaseException or CancelledError and does not raise it again. "
-            f"What it did since is not recorded",
+            f"{attempt.definition.name} went on after it had left memory: something in it catches "
+            f"BaseException or CancelledError and does not raise it again. What it did since is "
+            f"not recorded; it goes on from its last record",
             Swallowed,
             stacklevel=1,
         )
