@@ -82,13 +82,15 @@ class Written:
     """How many wake-ups it left."""
 
 
-@attrs.frozen
+@attrs.define
 class Prepared:
     """A batch as parameters, by part: made once, before a transaction keeps others waiting."""
 
     worker_id: str
     batch: Batch
     executions: Mapping[str, Sequence[dict[str, Any]]]
+    told: bool = False
+    """An earlier try has left wake-ups, though what followed it failed."""
 
 
 def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
@@ -120,12 +122,15 @@ def record(session: Session, given: Prepared) -> Committed:
     """Write the batch and answer; what was not written now is looked up."""
     written = _fused(session, given) if session.dialect.fused else _one_by_one(session, given)
     batch = given.batch
+    told = given.told or written.told > 0
+    # Where parts are fused they are committed already: the next try finds its own and leaves none.
+    given.told = told and session.dialect.fused
     return Committed(
         fenced=written.fenced,
         steps=_step_answers(session, batch.steps, written),
         waits=_wait_answers(session, batch.waits, written),
         transitions=_transition_answers(session, batch.transitions, written),
-        wakeups=written.told > 0,
+        wakeups=told,
     )
 
 
