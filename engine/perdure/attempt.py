@@ -236,6 +236,7 @@ class Attempt:
     def _rest(self) -> None:
         if self.active or self.ended or self.bodies:
             return
+        seen = self.seen  # before the look at the waits: what is counted here has ended them
         with self._lock:
             vigils = list(self._vigils or ())
         if self.cancellation.pending:
@@ -244,7 +245,7 @@ class Attempt:
             now, linger, crowded = self.host.now(), self.host.linger, self.host.crowded()
             stay = max(vigil.leaves_at(now, linger, crowded=crowded) for vigil in vigils)
             if clock.monotonic() >= stay:
-                self._suspend(vigils)
+                self._suspend(vigils, seen)
 
     # ------------------------------------------------------------------- ends
 
@@ -286,7 +287,7 @@ class Attempt:
         """End, back to the queue: another attempt goes on from the last record."""
         self.finish(Status.ENQUEUED)
 
-    def _suspend(self, vigils: Sequence[Vigil]) -> None:
+    def _suspend(self, vigils: Sequence[Vigil], seen: int) -> None:
         """End, out of memory: another attempt goes on when one of the waits is over."""
         missing = [vigil.missing for vigil in vigils if not vigil.timer]
         if self._end():
@@ -294,7 +295,7 @@ class Attempt:
             ending = attrs.evolve(
                 self._ending(Status.WAITING),
                 run_at=self.until,
-                wake_at=self.seen + min(missing) if missing else None,
+                wake_at=seen + min(missing) if missing else None,
                 cancelling=self.cancellation.known,
             )
             self.host.recorder.finish(self, ending)

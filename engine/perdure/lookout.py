@@ -128,6 +128,10 @@ class Lookout:
             if attempt.id in sights:
                 found |= _answer(vigil, attempt, ended, published)
                 _looked(vigil, attempt)
+        for attempt in set(watched.values()):
+            # Last: who suspends it by this count finds a wait over that it tells of.
+            if attempt.id in sights:
+                attempt.seen = max(attempt.seen, sights[attempt.id].wake)
         return found
 
     def _sights(self, watches: Sequence[Watch]) -> dict[str, Sight]:
@@ -166,7 +170,6 @@ def _looked(vigil: Vigil, attempt: Attempt) -> None:
 
 def _take_in(attempt: Attempt, sight: Sight) -> None:
     attempt.inbox.deliver(sight.messages)
-    attempt.seen = max(attempt.seen, sight.wake)
     if sight.cancel_reason is not None:
         attempt.ask_to_cancel(sight.cancel_reason)
 
