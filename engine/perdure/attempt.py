@@ -189,8 +189,8 @@ class Attempt:
     def enter(self, vigil: Vigil) -> None:
         """It is in this durable wait."""
         with self._lock:
-            self._vigils = self._vigils if self._vigils is not None else set()
-            self._vigils.add(vigil)
+            self._vigils = {*(self._vigils or ()), vigil}
+            self.cancellation.unwinding = False
 
     def leave(self, vigil: Vigil) -> None:
         """It is no longer."""
@@ -234,7 +234,7 @@ class Attempt:
             self._rest()
 
     def _rest(self) -> None:
-        if self.active or self.ended or self.bodies:
+        if self.active or self.ended or self.bodies or self.cancellation.unwinding:
             return
         seen = self.seen  # before the look at the waits: what is counted here has ended them
         with self._lock:

@@ -14,6 +14,8 @@ class Cancellation:
     """None: nobody has asked for it."""
     struck: bool = False
     """The code has been told; what it does from now on is cleaning up."""
+    unwinding: bool = False
+    """The waits that it has struck are still there; the code has not moved on yet."""
     shields: int = 0
     """How many blocks are open that it must not strike."""
 

@@ -145,6 +145,7 @@ def root_task(attempt: Attempt, coro: Coroutine[Any, Any, None]) -> "asyncio.Tas
 
     def strike() -> None:
         if attempt.cancellation.pending and not attempt.ended:
+            attempt.cancellation.unwinding = True
             root.strike()
             task.cancel()
 
