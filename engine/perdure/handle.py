@@ -104,14 +104,8 @@ class Handle(Generic[R_co]):
             value: R_co = drive(news.result(slot, self.id, self._result, timeout, BLOCKING))
             return value
         waiting = self._desk.outcome("handle.result", self.id)
-        try:
-            record = waiting.result(timeout.total_seconds() if timeout is not None else None)
-        except TimeoutError:
-            if waiting.done() or timeout is None:
-                raise
-            waiting.cancel()
-            raise WaitTimeout(f"the result of {self.id}", timeout) from None
-        return self._outcome(record)
+        late = WaitTimeout(f"the result of {self.id}", timeout or timedelta(0))
+        return self._outcome(_got(waiting, timeout, late))
 
     async def aresult(self, *, timeout: timedelta | None = None) -> R_co:
         """As `result`, for async code."""
@@ -119,13 +113,9 @@ class Handle(Generic[R_co]):
             slot = waiting_branch("handle.aresult", is_async=True).draw()
             value: R_co = await news.result(slot, self.id, self._result, timeout, AWAITING)
             return value
-        waiting = asyncio.wrap_future(await self._desk.aoutcome("handle.aresult", self.id))
-        seconds = timeout.total_seconds() if timeout is not None else None
-        done, _ = await asyncio.wait([waiting], timeout=seconds)
-        if timeout is not None and not done:
-            waiting.cancel()
-            raise WaitTimeout(f"the result of {self.id}", timeout)
-        return self._outcome(waiting.result())
+        waiting = await self._desk.aoutcome("handle.aresult", self.id)
+        late = WaitTimeout(f"the result of {self.id}", timeout or timedelta(0))
+        return self._outcome(await _agot(waiting, timeout, late))
 
     def status(self) -> Status:
         """Where it stands.
@@ -255,7 +245,8 @@ class Handle(Generic[R_co]):
                 slot = waiting_branch("handle.event", is_async=False).draw()
                 return drive(news.event(slot, key, event.codec, timeout, BLOCKING))
             waiting = self._desk.published("handle.event", key)
-            return _value(event, waiting, key, timeout)
+            found = _got(waiting, timeout, news.unpublished(key, timeout))
+            return _published(event, found, key, timeout)
         except (WaitTimeout, WorkflowFinished):
             if default is NO_DEFAULT:
                 raise
@@ -277,7 +268,8 @@ class Handle(Generic[R_co]):
                 slot = waiting_branch("handle.aevent", is_async=True).draw()
                 return await news.event(slot, key, event.codec, timeout, AWAITING)
             waiting = await self._desk.apublished("handle.aevent", key)
-            return await _avalue(event, waiting, key, timeout)
+            found = await _agot(waiting, timeout, news.unpublished(key, timeout))
+            return _published(event, found, key, timeout)
         except (WaitTimeout, WorkflowFinished):
             if default is NO_DEFAULT:
                 raise
@@ -348,30 +340,26 @@ class Handle(Generic[R_co]):
         raise error
 
 
-def _value(
-    event: Event[Any], waiting: "Future[Any]", key: EventKey, timeout: timedelta | None
-) -> Any:
+def _got(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
+    """What a future comes to; raises `late` if that takes too long."""
     try:
-        found = waiting.result(timeout.total_seconds() if timeout is not None else None)
+        return waiting.result(timeout.total_seconds() if timeout is not None else None)
     except TimeoutError:
         if waiting.done() or timeout is None:
             raise
         waiting.cancel()
-        raise news.unpublished(key, timeout) from None
-    return _published(event, found, key, timeout)
+        raise late from None
 
 
-async def _avalue(
-    event: Event[Any], waiting: "Future[Any]", key: EventKey, timeout: timedelta | None
-) -> Any:
+async def _agot(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
+    """The same, for async code."""
     future = asyncio.wrap_future(waiting)
-    done, _ = await asyncio.wait(
-        [future], timeout=timeout.total_seconds() if timeout is not None else None
-    )
+    seconds = timeout.total_seconds() if timeout is not None else None
+    done, _ = await asyncio.wait([future], timeout=seconds)
     if not done:
         future.cancel()
-        raise news.unpublished(key, timeout)
-    return _published(event, future.result(), key, timeout)
+        raise late
+    return future.result()
 
 
 def _published(
