@@ -6,7 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Generator
 from importlib import import_module
@@ -22,13 +24,20 @@ import pytest
 from perdure_backends.testing.double import Double, Manners
 
 _ENVIRONMENT = "PERDURE_TEST_POSTGRESQL_URL"
+_USER = "pgserver"
+"""Runs the servers that root starts."""
+_TRIES = 50
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make our mark known, and have SIGINT work in the processes that tests start.
 
     A shell starts what runs in its background with SIGINT ignored, and that is inherited.
+    So is a wish to keep no bytecode, by which each of some thousand processes would
+    compile all that it imports.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "long(seconds): begins before the others.")
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -108,8 +117,13 @@ def _shipped() -> Any:
 def _user() -> str | None:
     if os.name == "nt" or os.geteuid() != 0:
         return None
-    _shipped().ensure_user_exists("pgserver")
-    return "pgserver"
+    for _ in range(_TRIES):
+        # Another process of the tests may be adding it, too.
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _shipped().ensure_user_exists(_USER)
+            return _USER
+        time.sleep(0.1)
+    raise RuntimeError(f"the user {_USER} cannot be added")
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def expect(items: Sequence[pytest.Item], deviations: Sequence[Deviation]) -> Non
         UsageError: a row names no test.
     """
     for row in deviations:
-        found = [item for item in items if row.test in _names(item)]
+        found = [item for item in items if row.test in names_of(item)]
         if not found:
             raise pytest.UsageError(
                 f"there is no test {row.test}: correct or delete this row of the harness's deviations"
@@ -56,5 +56,6 @@ def _needs(item: pytest.Item) -> Iterable[str]:
     return [str(mark.args[0]) for mark in item.iter_markers("needs")]
 
 
-def _names(item: pytest.Item) -> set[str]:
+def names_of(item: pytest.Item) -> set[str]:
+    """What a test is called, with and without its parameters."""
     return {item.name, str(getattr(item, "originalname", None) or item.name)}

@@ -25,6 +25,10 @@ def conformance(
         Noun | None,
         typer.Option(metavar="NOUN", help=f"Only the promises about one: {', '.join(Noun)}."),
     ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only one test, by the name that a report gives it."),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -53,7 +57,7 @@ def conformance(
             f"the conformance suite needs {error.name}: pip install 'perdure[compat]'"
         ) from error
     profile = profile_for(seed=seed, thorough=thorough)
-    request = Request(url=url, only=only, profile=profile, json=json, page=report)
+    request = Request(url=url, only=only, test=test, profile=profile, json=json, page=report)
     raise typer.Exit(judge(request))
 
 

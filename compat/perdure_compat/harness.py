@@ -77,6 +77,12 @@ class Harness:
         self._count += 1
         return Place(url=self.url, namespace=f"{self.prefix}_{self._count}")
 
+    def prepared(self, place: Place) -> Backend:
+        """Open a fresh place where the tables are: what `migrate` makes, perhaps faster."""
+        backend = place.open()
+        backend.migrate()
+        return backend
+
     def dispose(self, place: Place) -> None:
         """Remove what stands at `place`; nothing has it open any more."""
         self.left.append(place)

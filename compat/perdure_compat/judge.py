@@ -33,6 +33,7 @@ class Request:
 
     url: str
     only: Noun | None
+    test: str | None
     profile: Profile
     json: Path | None
     page: Path | None
@@ -64,6 +65,7 @@ def _arguments(request: Request) -> list[str]:
     seed = request.profile.seed
     given = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "-p", "hypothesispytest"]
     given += [f"--judge-only={request.only}"] if request.only else []
+    given += [f"--judge-test={request.test}"] if request.test else []
     given += [f"--judge-seed={seed}", f"--hypothesis-seed={seed}"] if seed is not None else []
     # A test that looks for minutes has not got stuck.
     given += ["--thorough"] if request.profile.thorough else []

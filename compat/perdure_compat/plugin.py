@@ -8,7 +8,7 @@ import pytest
 from perdure.backend import Backend
 from perdure.errors import PerdureError
 
-from .demands import asked, expect, leave_out
+from .demands import asked, expect, leave_out, names_of
 from .harness import Harness, Place
 from .limit import LONGEST, limited
 from .nouns import NOUNS
@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that say what is judged, and how."""
     parser.addoption("--backend-url", help="The database whose backend is judged.")
     parser.addoption("--judge-only", choices=NOUNS, help="Only the promises about one noun.")
+    parser.addoption("--judge-test", help="Only one test, by the name that reports give it.")
     parser.addoption("--judge-seed", type=int, help="Begin all random choices here.")
     parser.addoption("--thorough", action="store_true", help="Look for minutes.")
     parser.addoption("--judge-limit", type=float, default=LONGEST, help="Seconds for one test.")
@@ -66,7 +67,9 @@ def pytest_collection_modifyitems(
         leave_out(items, subject.missing)
         expect(items, subject.harness.deviations)
     if only := config.getoption("--judge-only"):
-        _select(config, items, only)
+        _select(config, items, [item for item in items if noun_of(item) == only], f"about {only}")
+    if test := config.getoption("--judge-test"):
+        _select(config, items, [item for item in items if test in names_of(item)], f"named {test}")
 
 
 def noun_of(item: pytest.Item) -> str:
@@ -74,12 +77,13 @@ def noun_of(item: pytest.Item) -> str:
     return item.path.stem.removeprefix("test_")
 
 
-def _select(config: pytest.Config, items: list[pytest.Item], only: str) -> None:
-    others = [item for item in items if noun_of(item) != only]
-    items[:] = [item for item in items if noun_of(item) == only]
-    if not items:
-        raise pytest.UsageError(f"no test is about {only}")
-    config.hook.pytest_deselected(items=others)
+def _select(
+    config: pytest.Config, items: list[pytest.Item], chosen: list[pytest.Item], which: str
+) -> None:
+    if not chosen:
+        raise pytest.UsageError(f"no test is {which}")
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 @pytest.hookimpl(wrapper=True)
@@ -142,10 +146,9 @@ def place(harness: Harness) -> Iterator[Place]:
 
 
 @pytest.fixture
-def backend(place: Place) -> Iterator[Backend]:
-    """The backend under test, migrated and empty."""
-    with closing(place.open()) as backend:
-        backend.migrate()
+def backend(harness: Harness, place: Place) -> Iterator[Backend]:
+    """The backend under test, with empty tables."""
+    with closing(harness.prepared(place)) as backend:
         yield backend
 
 

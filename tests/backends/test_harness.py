@@ -5,8 +5,11 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
+from perdure.backend import Backend
 from perdure.errors import BackendUnavailable
+from perdure_backends.sql.backend import SqlBackend
 from perdure_backends.testing.harness import (
     CockroachHarness,
     PostgresHarness,
@@ -21,6 +24,16 @@ MAKERS: dict[str, tuple[str, Callable[[str], SqlHarness]]] = {
     "double": ("cockroach_url", CockroachHarness),
     "sqlite": ("sqlite_url", SqliteHarness),
 }
+
+
+SHAPE = (
+    (
+        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns",
+        "SELECT schemaname, indexdef FROM pg_indexes",
+    ),
+    ("SELECT type, name, sql FROM sqlite_master", "SELECT 'index', sql FROM sqlite_master"),
+)
+"""What a server and SQLite tell of their tables; a row begins with its schema, or its kind."""
 
 
 @pytest.fixture(params=MAKERS)
@@ -64,6 +77,31 @@ def test_time_passes_for_workflows_and_workers_of_one_place(harness: SqlHarness)
         assert pulse
         held = {peer.worker_id: peer.lease_until > pulse.now for peer in pulse.peers}
         assert held == {"a": False, "b": True}
+
+
+def test_a_prepared_place_is_one_that_was_migrated(harness: SqlHarness) -> None:
+    place = harness.fresh()
+    with closing(harness.prepared(place)) as backend, closing(harness.fresh().open()) as other:
+        other.migrate()
+        assert backend.schema_version() == other.schema_version()
+        assert _shape(backend) == _shape(other) != set()
+        submit(backend, "w")
+    with closing(harness.prepared(harness.fresh())) as another:
+        assert list(another.load(["w"])) == []
+
+
+def _shape(backend: Backend) -> set[str]:
+    """Columns and indexes of all tables, in words without the schema's name."""
+    assert isinstance(backend, SqlBackend)
+    schema = backend.compiled.schema
+
+    def look(connection: Connection) -> set[str]:
+        found = [row for sql in SHAPE[schema is None] for row in connection.exec_driver_sql(sql)]
+        return {
+            str(row[1:]).replace(f"{schema}.", "") for row in found if row[0] in {schema, "index"}
+        }
+
+    return backend.runner.run(look)
 
 
 def test_time_passes_where_nothing_was_made_yet(harness: SqlHarness) -> None:

@@ -15,7 +15,7 @@ class Mutant:
     change: Change
     noun: str
     caught_by: str
-    """The test of the suite, under this noun, that must fail."""
+    """The test of the suite, under this noun, that must fail; with its parameters, or any."""
 
     @property
     def scheme(self) -> str:

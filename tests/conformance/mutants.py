@@ -357,14 +357,14 @@ MUTANTS = [
         wrong="a claim whose answer was lost is made again",
         change=does("_write", _again),
         noun="faults",
-        caught_by="test_a_verb_keeps_its_promise_whatever_fails_in_it",
+        caught_by="test_a_verb_keeps_its_promise_whatever_fails_in_it[claim]",
     ),
     Mutant(
         name="unknown-is-failure",
         wrong="a commit without an answer is taken for one that failed",
         change=does("claim", _nothing_happened),
         noun="faults",
-        caught_by="test_a_verb_keeps_its_promise_whatever_fails_in_it",
+        caught_by="test_a_verb_keeps_its_promise_whatever_fails_in_it[claim]",
     ),
     Mutant(
         name="parked-is-not-ended",

@@ -1,6 +1,5 @@
 """Array literals, built in one pass: four times cheaper than a driver's list adapter."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -24,7 +23,6 @@ from .dialect import Fields
 from .expression import bind
 from .moments import utc_json
 
-_SPECIAL = re.compile(r'["\\]')
 _BETWEEN = "\0"
 """Stands between texts while they are escaped in one go; no text that can be stored holds it."""
 _QUOTED = '","'
@@ -33,9 +31,11 @@ _QUOTED = '","'
 def _text(value: str | None) -> str:
     if value is None:
         return "NULL"
-    if _SPECIAL.search(value):
-        value = _SPECIAL.sub(r"\\\g<0>", value)
-    return f'"{value}"'
+    return f'"{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def literal(values: Sequence[Any], kind: TypeEngine[Any]) -> str:
@@ -61,8 +61,7 @@ def _joined(values: Sequence[Any]) -> str | None:
         return None
     if text.count(_BETWEEN) != len(values) - 1:
         return None
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped.replace(_BETWEEN, _QUOTED)}"'
+    return f'"{_escaped(text).replace(_BETWEEN, _QUOTED)}"'
 
 
 def _moments(values: Sequence[datetime | None]) -> str:

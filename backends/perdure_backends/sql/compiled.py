@@ -1,6 +1,7 @@
-"""Statements as texts, each compiled once for a backend."""
+"""Statements as texts, each compiled once for a process."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import attrs
@@ -8,6 +9,9 @@ import attrs
 from .dialect import Dialect
 
 Build = Callable[..., Any]
+
+_ANY_SCHEMA = "the_schema_of_perdure"
+"""Stands in the texts that schemas share for the name of each."""
 
 
 @attrs.define
@@ -27,18 +31,27 @@ class Compiled:
         key = (build, *shape)
         found = self._texts.get(key)
         if found is None:
-            found = self._texts[key] = self._compile(build(self.dialect, *shape))
+            found = self._texts[key] = self._here(_text(self.dialect, build, *shape))
         return found
 
-    def _compile(self, statement: Any) -> str:
-        compiled = statement.compile(
-            dialect=self.dialect.compiler(),
-            schema_translate_map={None: self.schema} if self.schema else None,
-            render_schema_translate=bool(self.schema),
-        )
-        # A parameter with a value would be lost: only the text is kept.
-        given: dict[str, Any] = compiled.params or {}
-        hidden = [name for name, value in given.items() if value is not None]
-        if hidden:
-            raise AssertionError(f"values that are not constants: {hidden}\n{compiled}")
-        return str(compiled)
+    def _here(self, text: str) -> str:
+        if self.schema is None:
+            return text.replace(f"{_ANY_SCHEMA}.", "")
+        quote = self.dialect.compiler().identifier_preparer.quote
+        return text.replace(_ANY_SCHEMA, quote(self.schema))
+
+
+@cache
+def _text(dialect: Dialect, build: Build, *shape: object) -> str:
+    """The statement for any schema: compiling takes longer than most statements do."""
+    compiled = build(dialect, *shape).compile(
+        dialect=dialect.compiler(),
+        schema_translate_map={None: _ANY_SCHEMA},
+        render_schema_translate=True,
+    )
+    # A parameter with a value would be lost: only the text is kept.
+    given: dict[str, Any] = compiled.params or {}
+    hidden = [name for name, value in given.items() if value is not None]
+    if hidden:
+        raise AssertionError(f"values that are not constants: {hidden}\n{compiled}")
+    return str(compiled)

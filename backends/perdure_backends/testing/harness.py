@@ -64,6 +64,7 @@ class SqliteHarness(SqlHarness):
         path = urlsplit(url).path[1:]
         beside = Path(path).resolve().parent if path else None
         self._folder = Path(tempfile.mkdtemp(prefix="perdure-compat-", dir=beside))
+        self._model = self._folder / "model.db"
 
     def fresh(self) -> Place:
         """A file that does not exist yet."""
@@ -73,6 +74,16 @@ class SqliteHarness(SqlHarness):
         file.parent.mkdir()
         url = f"{scheme_of(self.url)}:///{file.as_posix()}"
         return attrs.evolve(place, url=f"{url}?{query}" if query else url)
+
+    def prepared(self, place: Place) -> Backend:
+        """Copy a file that was migrated once."""
+        if not self._model.exists():
+            first = self.fresh()
+            super().prepared(first).close()
+            _file_of(first).rename(self._model)
+            self.dispose(first)
+        shutil.copyfile(self._model, _file_of(place))
+        return place.open()
 
     def dispose(self, place: Place) -> None:
         """Delete the file and what the database put beside it."""
@@ -96,6 +107,16 @@ class ServerHarness(SqlHarness):
         super().__init__(url)
         # Its own namespace never comes to be.
         self._admin = open_backend(url, namespace=self.prefix)
+        self._script: str | None = None
+
+    def prepared(self, place: Place) -> Backend:
+        """Run what `migrate` would, as one script."""
+        if self._script is None:
+            self._script = self._admin.migration_sql()
+        # Where it stands, it is a name, and in no other word.
+        script = self._script.replace(self.prefix, place.namespace)
+        _ours(self._admin).runner.run(lambda connection: connection.exec_driver_sql(script))
+        return place.open()
 
     def dispose(self, place: Place) -> None:
         """Drop the schema; whatever still locks it has ten seconds to end."""
@@ -126,6 +147,10 @@ class CockroachHarness(ServerHarness):
     """Schemas on CockroachDB, or on what behaves like one."""
 
     manners = COCKROACHDB
+
+
+def _file_of(place: Place) -> Path:
+    return Path(urlsplit(place.url).path[1:])
 
 
 def _ours(backend: Backend) -> SqlBackend:

@@ -21,9 +21,9 @@ from .verbs import VERBS
 
 pytestmark = pytest.mark.needs("faults")
 
-PAIRS = 15
+PAIRS = 6
 """Of each verb, as a sample."""
-MIGRATIONS = 20
+MIGRATIONS = 10
 """Of all that can go wrong in one, as a sample: each begins with nothing."""
 _TRIES = 5
 
@@ -134,6 +134,6 @@ def test_a_migration_is_finished_by_another_whatever_fails_in_it(
             harness.dispose(place)
 
     most = None if profile.thorough else MIGRATIONS
-    pairs = 10 * MIGRATIONS if profile.thorough else MIGRATIONS
+    pairs = 20 * MIGRATIONS if profile.thorough else MIGRATIONS
     tally = explore(migrate, singles=most, pairs=pairs, seed=profile.seed)
     record_property("plans", str(tally))

@@ -22,9 +22,9 @@ from .fates import Breakage
 from .histories import Histories
 from .rehearsal import rehearsal
 
-EXAMPLES = 150
+EXAMPLES = 60
 STEPS = 30
-THOROUGH = 25
+THOROUGH = 60
 """How many times as many examples when there are minutes, each twice as long."""
 
 

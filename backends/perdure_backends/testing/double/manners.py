@@ -7,6 +7,7 @@ statement on it: the same calls in the same order meet the same faults.
 import re
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from random import Random
 
 import attrs
@@ -121,6 +122,7 @@ _REFUSED: Mapping[str, Refusal] = {
 _PATTERNS = {re.compile(each, re.IGNORECASE): found for each, found in _REFUSED.items()}
 
 
+@lru_cache(maxsize=512)
 def refusal(sql: str) -> Refusal | None:
     """Why CockroachDB would not run this, as far as its text can tell for certain."""
     text = masked(sql)

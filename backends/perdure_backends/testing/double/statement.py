@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 _HIDDEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/""",
@@ -36,11 +37,14 @@ _WORDS = {
 }
 
 
+# The same few texts come again and again.
+@lru_cache(maxsize=512)
 def masked(sql: str) -> str:
     """The statement without comments and without what stands in quotes."""
     return _HIDDEN.sub(" ", sql).strip()
 
 
+@lru_cache(maxsize=512)
 def place(sql: str, *, state: bytes) -> Place:
     """Where a statement stands on a connection in this state: I, T or E."""
     text = masked(sql).rstrip("; \n")
