@@ -6,7 +6,8 @@ the scheme of its URL, for instance to drop a namespace when its test is over.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import cast
@@ -57,13 +58,14 @@ class Harness:
     deviations: Sequence[Deviation] = ()
     """What this backend is known to do otherwise; a row too many fails the run."""
     missing: Mapping[str, str] = {
+        "callers": "the harness opens no transactions as callers do",
         "clock": "the harness cannot let time pass",
         "faults": "the harness cannot let calls fail",
     }
     """What this harness cannot do for a test that needs it, and why.
 
-    `clock`: `pass_time`. `faults`: `injector`. Who overrides both says that nothing
-    is missing.
+    `callers`: `callers`. `clock`: `pass_time`. `faults`: `injector`. Who overrides them
+    all says that nothing is missing.
     """
 
     def __init__(self, url: str) -> None:
@@ -94,6 +96,14 @@ class Harness:
     def pass_time(self, place: Place, by: timedelta) -> None:
         """Make all that is stored at `place` older by so much, as if that time had passed."""
         raise NotImplementedError(self.missing["clock"])
+
+    def callers(self, place: Place) -> Mapping[str, Callable[[], AbstractContextManager[object]]]:
+        """The connections that `Guests.within` takes, by what they are called, open on `place`.
+
+        Each begins a transaction, which is committed at the end of the block, or
+        rolled back where that raises.
+        """
+        raise NotImplementedError(self.missing["callers"])
 
     def close(self) -> None:
         """The run is over."""

@@ -24,6 +24,7 @@ class Noun(StrEnum):
     STREAMS = "streams"
     CANCELLATION = "cancellation"
     DEADLINES = "deadlines"
+    GUESTS = "guests"
     QUERIES = "queries"
     WAKEUPS = "wakeups"
     PROCESSES = "processes"

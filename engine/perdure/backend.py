@@ -82,6 +82,7 @@ from .exchange import (
     TransitionAnswer,
     WorkerInfo,
 )
+from .guest import Guest, Guests
 from .mail import (
     SENT,
     EventKey,
@@ -111,6 +112,7 @@ __all__ = [
     "Consumption",
     "EventKey",
     "Existing",
+    "Guest",
     "Item",
     "Lane",
     "Message",
@@ -141,7 +143,7 @@ __all__ = [
 ]
 
 
-class Backend(Mail, Streams, ABC):
+class Backend(Mail, Streams, Guests, ABC):
     """A database that holds workflows, hands them out and keeps their checkpoints."""
 
     capabilities: Capabilities = Capabilities()
@@ -265,12 +267,7 @@ class Backend(Mail, Streams, ABC):
 
     @abstractmethod
     def claim(
-        self,
-        worker_id: str,
-        lanes: Sequence[Lane],
-        *,
-        limit: int,
-        suspects: bool = False,
+        self, worker_id: str, lanes: Sequence[Lane], *, limit: int, suspects: bool = False
     ) -> Sequence[Claimed]:
         """Take up to `limit` due, enqueued workflows of these lanes: running, owner, epoch + 1.
 

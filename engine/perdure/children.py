@@ -13,10 +13,11 @@ from .call import Call
 from .codec import Codec, codec_of
 from .context import waiting_branch
 from .definition import Async
+from .desk import Desk
 from .errors import UsageError, WorkflowConflict
 from .execution import note
 from .failure import Failure
-from .handle import Desk, Handle
+from .handle import Handle
 from .history import outcome
 from .script import AWAITING, BLOCKING, Waits, drive, settle
 from .starting import Start, of_call, prepare, same_work, submission

@@ -55,6 +55,10 @@ class Claimer:
     _turn: int = attrs.field(default=0, init=False)
     _full: bool = attrs.field(default=False, init=False)
     """The last round asked for less than there may be, for want of room."""
+    _pause: float = attrs.field(default=0.0, init=False)
+    """Seconds until the next round, if no news come."""
+    _expecting: bool = attrs.field(default=False, init=False)
+    """Work may appear without news: somebody's transaction held some."""
     _suspects_at: float = attrs.field(default=0.0, init=False)
     _reconcile_at: float = attrs.field(
         factory=lambda: clock.monotonic() + RECONCILE_EVERY, init=False
@@ -63,10 +67,16 @@ class Claimer:
     def begin(self) -> None:
         """Start the thread."""
         self.bell.on(News.ENQUEUED, call=self.nudge)
+        self.bell.on(News.COMING, call=self.expect)
         self._thread = threads.start(self._run, name="claimer")
 
     def nudge(self) -> None:
         """There may be work now."""
+        self._nudged.set()
+
+    def expect(self) -> None:
+        """There will be work soon: look for it now, and then less and less often."""
+        self._expecting, self._pause = True, 0.0
         self._nudged.set()
 
     def room(self, *, suspect: bool) -> None:
@@ -84,6 +94,7 @@ class Claimer:
     def end(self, patience: float) -> None:
         """Claim no more; wait for a claim under way."""
         self.bell.off(self.nudge)
+        self.bell.off(self.expect)
         self._stop.set()
         self._nudged.set()
         if self._thread is not None:
@@ -91,29 +102,32 @@ class Claimer:
 
     def _run(self) -> None:
         outage = Outage("claim work")
-        pause = 0.0
         while not self._stop.is_set():
             self.executor.wait_for_room(SHORTEST_POLL)
             self._nudged.clear()
             try:
-                pause = 0.0 if self._round() else self._longer(pause)
+                self._pause = 0.0 if self._round() else self._longer()
                 outage.over()
             except GivenUp:
                 return
             except BackendUnavailable as error:
                 if isinstance(error, OutcomeUnknown):
                     self._reconcile_at = 0.0
-                pause = outage.failed(error)
+                self._pause = outage.failed(error)
             except Exception:  # the next round tries again; the thread must live
                 log.exception("worker %s: claiming failed", self.worker_id)
-                pause = LONGEST_POLL
-            self._nudged.wait(pause)
+                self._pause = LONGEST_POLL
+            self._nudged.wait(self._pause)
 
-    def _longer(self, pause: float) -> float:
+    def _longer(self) -> float:
         """How long to wait for news after a round in vain."""
-        if self.bell.proven and self.executor.lease.held():
-            return LONGEST_HEARING
-        return min(max(SHORTEST_POLL, pause * 1.5), LONGEST_POLL)
+        hears = self.bell.proven and self.executor.lease.held()
+        longest = LONGEST_HEARING if hears else LONGEST_POLL
+        if hears and not self._expecting:
+            return longest
+        pause = min(max(SHORTEST_POLL, self._pause * 1.5), longest)
+        self._expecting &= pause < longest
+        return pause
 
     def _round(self) -> bool:
         """Ask once for everything there is room for; whether anything was found."""

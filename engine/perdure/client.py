@@ -10,7 +10,7 @@ from uuid import uuid4
 import attrs
 
 from . import ids
-from .backend import Backend, Query, Submission
+from .backend import Backend, Existing, Guest, Query, Submission
 from .errors import (
     SchemaError,
     UnknownWorkflow,
@@ -54,8 +54,12 @@ class Client:
         """An id of the kind that this database likes."""
         return ids.workflow_id(time_ordered=self.backend.capabilities.time_ordered_ids)
 
-    def start(self, submissions: Sequence[Submission]) -> set[str]:
+    def start(self, submissions: Sequence[Submission], guest: Guest | None = None) -> set[str]:
         """Write workflows that are not there yet; the ids of those that are new.
+
+        Args:
+            submissions: the workflows.
+            guest: writes them in a transaction of the caller's.
 
         Raises:
             WorkflowConflict: ids that are taken by other work; all others are started.
@@ -63,16 +67,19 @@ class Client:
         distinct, conflicts = _distinct(submissions)
         created = set(distinct)
         for chunk in _chunks(sorted(distinct.values(), key=lambda s: s.id)):
-            with self._turn:
-                existing = self.backend.submit(chunk)
+            existing = self._submit(chunk) if guest is None else guest.submit(chunk)
             created.difference_update(there.id for there in existing)
             conflicts += [
                 there.id for there in existing if not same_work(there, distinct[there.id])
             ]
-            self.on_news(News.ENQUEUED)
+            self.on_news(News.ENQUEUED if guest is None else News.COMING)
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
+
+    def _submit(self, chunk: Sequence[Submission]) -> Sequence[Existing]:
+        with self._turn:
+            return self.backend.submit(chunk)
 
     def check_known(self, name: str, queue: str) -> None:
         """Raises UnknownWorkflow if no worker has ever served that name."""
@@ -138,27 +145,41 @@ class Client:
         if status is not None and status.final:
             raise WorkflowFinished(id, status)
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: Letter, guest: Guest | None = None) -> None:
         """Send a message; one with a key that the workflow has got already is there once.
+
+        Args:
+            letter: the message.
+            guest: writes it in a transaction of the caller's.
 
         Raises:
             WorkflowNotFound: there is no such workflow.
             WorkflowFinished: it has ended.
         """
+        if guest is not None:
+            with self._turn:
+                message = self._message(letter)
+            self._check(letter, guest.send([message]))
+            self.on_news(News.COMING)
+            return
         with self._turn:
-            self._sent += 1
-            message = Message(
-                id=letter.key or f"{self._sender}:{self._sent}",
-                workflow_id=letter.to,
-                topic=letter.topic,
-                body_json=letter.body_json,
-                sender=self._sender,
-                position=self._sent,
-            )
-            answer: SendAnswer = self.backend.send([message])[0]
-            if isinstance(answer, Refused):
-                raise refusal(letter.to, answer.status)
+            self._check(letter, self.backend.send([self._message(letter)]))
             self._apply()
+
+    def _message(self, letter: Letter) -> Message:
+        self._sent += 1
+        return Message(
+            id=letter.key or f"{self._sender}:{self._sent}",
+            workflow_id=letter.to,
+            topic=letter.topic,
+            body_json=letter.body_json,
+            sender=self._sender,
+            position=self._sent,
+        )
+
+    def _check(self, letter: Letter, answers: Sequence[SendAnswer]) -> None:
+        if isinstance(answers[0], Refused):
+            raise refusal(letter.to, answers[0].status)
 
     def cancel(self, id: str, reason: str) -> None:
         """Ask for the end of a workflow; one that is cancelled already stays as it is.

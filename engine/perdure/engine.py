@@ -6,11 +6,12 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from . import clock, ids, settings, threads
 from .attempt import Attempt
-from .backend import Query
+from .backend import Guest, Query
 from .call import Call
 from .client import Client
 from .codec import codec_of
@@ -239,6 +240,21 @@ class Engine(Scope, Starter):
         connection = await self._aconnection(verb)
         return await connection.aside(lambda: fn(connection.client))
 
+    def write(self, verb: str, connection: object, fn: Callable[[Client, Guest | None], T]) -> T:
+        """Run a blocking call of the client, in a caller's transaction if there is one."""
+        if connection is None:
+            return self.ask(verb, lambda client: fn(client, None))
+        return self.ask(verb, lambda client: client.backend.within(connection, partial(fn, client)))
+
+    async def awrite(
+        self, verb: str, connection: object, fn: Callable[[Client, Guest | None], T]
+    ) -> T:
+        """The same for who awaits: in a thread, or on the caller's own loop."""
+        if connection is None:
+            return await self.aask(verb, lambda client: fn(client, None))
+        client = (await self._aconnection(verb)).client
+        return await client.backend.awithin(connection, partial(fn, client))
+
     def outcome(self, verb: str, id: str) -> "Future[WorkflowRecord]":
         """The record of a workflow once it has ended, for who waits by blocking."""
         refuse_in_workflow(verb)
@@ -299,7 +315,9 @@ class Engine(Scope, Starter):
                 OPEN_ENGINES.add(id(self))
             return self._opened
 
-    def _started(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
+    def _started(
+        self, client: Client, guest: Guest | None, starts: Sequence[Start]
+    ) -> list[Handle[Any]]:
         known = (start.definition for start in starts if isinstance(start, Call))
         for definition in dict.fromkeys(known):
             self.started(definition)
@@ -307,7 +325,7 @@ class Engine(Scope, Starter):
         for start, one in zip(starts, submissions, strict=True):
             if isinstance(start, Named) and not self._serving.knows(one.name):
                 client.check_known(one.name, one.queue)
-        created = client.start(submissions)
+        created = client.start(submissions, guest)
         for worker in self._workers:
             for delay in {one.due_in(clock.now()) for one in submissions}:
                 worker.nudge(delay)

@@ -1,10 +1,10 @@
 """A started workflow, seen from outside."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
@@ -12,70 +12,25 @@ from . import ids, news
 from .client import Client, Letter
 from .codec import Codec
 from .context import STEP, in_workflow, waiting_branch
-from .definition import WorkflowDefinition
-from .errors import WaitTimeout, WorkflowCancelled, WorkflowFinished, WorkflowParked
+from .desk import Desk
+from .errors import (
+    UsageError,
+    WaitTimeout,
+    WorkflowCancelled,
+    WorkflowFinished,
+    WorkflowParked,
+)
 from .event import Event
 from .failure import Failure, normalised
 from .mail import EventKey, Published
 from .model import Status, StepRecord, WorkflowRecord
 from .script import AWAITING, BLOCKING, drive
 from .stream import Stream, StreamItem
-from .streams import Item
 from .topic import NO_DEFAULT, Topic
 
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 D = TypeVar("D")
-
-
-class Desk(Protocol):
-    """What a handle asks of its engine."""
-
-    def ask(self, verb: str, fn: Callable[[Client], T]) -> T:
-        """Run a blocking call; refused where it would block the workers' event loop."""
-        ...
-
-    def aask(self, verb: str, fn: Callable[[Client], T]) -> Coroutine[Any, Any, T]:
-        """Run a blocking call in a thread."""
-        ...
-
-    def outcome(self, verb: str, id: str) -> "Future[WorkflowRecord]":
-        """The record of a workflow once it has ended; refused as `ask` is."""
-        ...
-
-    def aoutcome(self, verb: str, id: str) -> "Coroutine[Any, Any, Future[WorkflowRecord]]":
-        """The same, for async code."""
-        ...
-
-    def started(self, definition: WorkflowDefinition) -> None:
-        """Serve this workflow from now on, if all that is started is served."""
-        ...
-
-    def published(self, verb: str, key: EventKey) -> "Future[Published | WorkflowRecord]":
-        """The latest value of an event once there is one; refused as `ask` is."""
-        ...
-
-    def apublished(
-        self, verb: str, key: EventKey
-    ) -> "Coroutine[Any, Any, Future[Published | WorkflowRecord]]":
-        """The same, for async code."""
-        ...
-
-    def follow(self, verb: str, id: str, stream: str, after: int) -> "Reader":
-        """A reader of a stream; refused as `ask` is."""
-        ...
-
-    def afollow(self, verb: str, id: str, stream: str, after: int) -> "Coroutine[Any, Any, Reader]":
-        """The same, for async code."""
-        ...
-
-
-class Reader(Protocol):
-    """What follows a stream."""
-
-    def stop(self) -> None: ...
-    def __iter__(self) -> Iterator[Item]: ...
-    def __aiter__(self) -> AsyncIterator[Item]: ...
 
 
 @attrs.frozen(eq=False)
@@ -191,7 +146,9 @@ class Handle(Generic[R_co]):
             "handle.acancel", lambda client: client.cancel(self.id, normalised(reason))
         )
 
-    def send(self, topic: Topic[T], message: T, *, key: str | None = None) -> None:
+    def send(
+        self, topic: Topic[T], message: T, *, key: str | None = None, connection: object = None
+    ) -> None:
         """Send it a message, which it receives once.
 
         Args:
@@ -199,25 +156,36 @@ class Handle(Generic[R_co]):
             message: must be of that type.
             key: the idempotency key: a second message with it changes nothing. In a
                 workflow or a step there is one by default, the same at every try.
+            connection: of the caller's, to the same database: the message is there when its
+                transaction commits, and never if it does not. Not in a workflow.
 
         Raises:
             WorkflowNotFound: there is no such workflow.
             WorkflowFinished: it has ended.
             SerializationError: the message cannot become JSON.
+            UsageError: the backend cannot write through that connection.
         """
         if in_workflow():
+            _refuse(connection, "handle.send")
             slot = waiting_branch("handle.send", is_async=False).draw()
             return drive(news.send(slot, self._letter(topic, message, key), BLOCKING))
         letter = self._letter(topic, message, _key_of_step() if key is None else key)
-        return self._desk.ask("handle.send", lambda client: client.send(letter))
+        return self._desk.write(
+            "handle.send", connection, lambda client, guest: client.send(letter, guest)
+        )
 
-    async def asend(self, topic: Topic[T], message: T, *, key: str | None = None) -> None:
+    async def asend(
+        self, topic: Topic[T], message: T, *, key: str | None = None, connection: object = None
+    ) -> None:
         """As `send`, for async code."""
         if in_workflow():
+            _refuse(connection, "handle.asend")
             slot = waiting_branch("handle.asend", is_async=True).draw()
             return await news.send(slot, self._letter(topic, message, key), AWAITING)
         letter = self._letter(topic, message, _key_of_step() if key is None else key)
-        return await self._desk.aask("handle.asend", lambda client: client.send(letter))
+        return await self._desk.awrite(
+            "handle.asend", connection, lambda client, guest: client.send(letter, guest)
+        )
 
     @overload
     def event(self, event: Event[T], *, timeout: timedelta | None = None) -> T: ...
@@ -371,6 +339,14 @@ def _published(
     if not isinstance(found, Published):
         raise news.unpublished(key, timeout, found)
     return event.codec.load(found.value_json)
+
+
+def _refuse(connection: object, verb: str) -> None:
+    if connection is not None:
+        raise UsageError(
+            f"{verb} in a workflow is a step of its own, in no transaction of the workflow's: "
+            f"leave connection= out, or send in a step"
+        )
 
 
 def _key_of_step() -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
 
+from .backend import Guest
 from .call import Call
 from .client import Client
 from .context import refuse_in_workflow
@@ -30,11 +31,28 @@ class Starter(ABC):
         """Run a blocking call of the client in a thread."""
 
     @abstractmethod
-    def _started(self, client: Client, starts: Sequence[Start]) -> list[Handle[Any]]:
+    def write(self, verb: str, connection: object, fn: Callable[[Client, Guest | None], T]) -> T:
+        """Run a blocking call of the client, in a caller's transaction if there is one."""
+
+    @abstractmethod
+    async def awrite(
+        self, verb: str, connection: object, fn: Callable[[Client, Guest | None], T]
+    ) -> T:
+        """The same for who awaits: in a thread, or on the caller's own loop."""
+
+    @abstractmethod
+    def _started(
+        self, client: Client, guest: Guest | None, starts: Sequence[Start]
+    ) -> list[Handle[Any]]:
         """Write them down; the handles in their order."""
 
+    def _writes(
+        self, starts: Sequence[Start]
+    ) -> Callable[[Client, Guest | None], list[Handle[Any]]]:
+        return lambda client, guest: self._started(client, guest, starts)
+
     @overload
-    def start(self, call: Call[R], /) -> Handle[R]: ...
+    def start(self, call: Call[R], /, *, connection: object = None) -> Handle[R]: ...
     @overload
     def start(
         self,
@@ -49,6 +67,7 @@ class Starter(ABC):
         timeout: timedelta | None = None,
         deadline: datetime | None = None,
         attributes: Attributes | None = None,
+        connection: object = None,
     ) -> Handle[R]: ...
     @overload
     def start(
@@ -64,6 +83,7 @@ class Starter(ABC):
         timeout: timedelta | None = None,
         deadline: datetime | None = None,
         attributes: Attributes | None = None,
+        connection: object = None,
     ) -> Handle[R]: ...
     @overload
     def start(
@@ -73,6 +93,7 @@ class Starter(ABC):
         *args: object,
         id: str | None = None,
         queue: str | None = None,
+        connection: object = None,
     ) -> Handle[Any]: ...
     def start(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # mypy cannot see that *args: Any covers *args: *Ts
         """Write a workflow down for a worker to run.
@@ -89,14 +110,16 @@ class Starter(ABC):
             InvalidArguments: the workflow does not take these arguments.
             SerializationError: an argument cannot become JSON.
             UnknownWorkflow: nothing ever registered a workflow of that name.
-            UsageError: this is workflow code, where a replay would start it again.
+            UsageError: this is workflow code, where a replay would start it again; or the
+                backend cannot write through that connection.
         """
         refuse_in_workflow("engine.start", instead="perdure.start_child(…) starts it once")
+        connection = options.pop("connection", None)
         start = prepare(target, args, options)
-        return self.ask("engine.start", lambda client: self._started(client, [start]))[0]
+        return self.write("engine.start", connection, self._writes([start]))[0]
 
     @overload
-    async def astart(self, call: Call[R], /) -> Handle[R]: ...
+    async def astart(self, call: Call[R], /, *, connection: object = None) -> Handle[R]: ...
     @overload
     async def astart(
         self,
@@ -111,6 +134,7 @@ class Starter(ABC):
         timeout: timedelta | None = None,
         deadline: datetime | None = None,
         attributes: Attributes | None = None,
+        connection: object = None,
     ) -> Handle[R]: ...
     @overload
     async def astart(
@@ -126,6 +150,7 @@ class Starter(ABC):
         timeout: timedelta | None = None,
         deadline: datetime | None = None,
         attributes: Attributes | None = None,
+        connection: object = None,
     ) -> Handle[R]: ...
     @overload
     async def astart(
@@ -135,23 +160,31 @@ class Starter(ABC):
         *args: object,
         id: str | None = None,
         queue: str | None = None,
+        connection: object = None,
     ) -> Handle[Any]: ...
     async def astart(self, target: Any, /, *args: Any, **options: Any) -> Handle[Any]:  # type: ignore[misc]  # as start
         """As `start`, for async code."""
         refuse_in_workflow("engine.astart", instead="perdure.astart_child(…) starts it once")
+        connection = options.pop("connection", None)
         start = prepare(target, args, options)
-        return (await self.aask("engine.astart", lambda client: self._started(client, [start])))[0]
+        return (await self.awrite("engine.astart", connection, self._writes([start])))[0]
 
-    def start_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
+    def start_many(
+        self, calls: Iterable[Call[R]], /, *, connection: object = None
+    ) -> list[Handle[R]]:
         """Start many workflows, a thousand at a time; the handles in the order of the calls.
+
+        With a `connection` all of them are in its transaction, as for `start`.
 
         Raises:
             WorkflowConflict: ids that are taken by other work; all others are started.
         """
         starts = [of_call(call) for call in calls]
-        return self.ask("engine.start_many", lambda client: self._started(client, starts))
+        return self.write("engine.start_many", connection, self._writes(starts))
 
-    async def astart_many(self, calls: Iterable[Call[R]], /) -> list[Handle[R]]:
+    async def astart_many(
+        self, calls: Iterable[Call[R]], /, *, connection: object = None
+    ) -> list[Handle[R]]:
         """As `start_many`, for async code."""
         starts = [of_call(call) for call in calls]
-        return await self.aask("engine.astart_many", lambda client: self._started(client, starts))
+        return await self.awrite("engine.astart_many", connection, self._writes(starts))

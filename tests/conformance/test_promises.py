@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from perdure import backend as seam
-from perdure import exchange, mail, streams
+from perdure import exchange, guest, mail, streams
 from perdure.backend import (
     Backend,
     Batch,
@@ -19,6 +19,7 @@ from perdure.backend import (
     Wakeups,
     WorkerInfo,
 )
+from perdure.guest import Guest, Guests
 from perdure.mail import Mail
 from perdure.streams import Item, Streams
 from perdure_compat import plugin
@@ -33,7 +34,8 @@ RECORDS = [
     if isinstance(one, type) and one.__module__ == module.__name__
 ]
 NEWS = [Backend.wakeups, Wakeups, Wakeups.publish, Wakeups.listen, Wakeups.close]
-SOURCES = [seam, mail, streams, *VERBS, *RECORDS, *NEWS]
+VISITS = [guest, Guest, Guest.submit, Guest.send, Guests, Guests.within, Guests.awithin]
+SOURCES = [seam, mail, streams, *VERBS, *RECORDS, *NEWS, *VISITS]
 
 Words: TypeAlias = tuple[object, str]
 DRAWING = said_by(seam).partition("States of a workflow")[2].partition(" A workflow leaves")[0]
@@ -48,6 +50,9 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (mail, "What workflows hear from others: messages, and what they have subscribed to."),
         (mail, "A part of the seam, under the rules of `backend`."),
         (Mail, "A database's way of carrying messages and news to workflows."),
+        (guest, "Writing in a transaction that somebody else has begun."),
+        (guest, "A part of the seam, under the rules of `backend` except that"),
+        (Guests, "A database's way of writing in transactions of callers."),
         (streams, "Logs that workflows write while they run, and anybody reads."),
         (streams, "A part of the seam, under the rules of `backend`."),
         (Streams, "A database's way of keeping streams."),
@@ -87,6 +92,7 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
     "it is about what the suite does, which tests/conformance shows": [
         (Capabilities, "What it leaves out of the promises, and why"),
         (Capabilities, "by the name that the conformance suite has for it."),
+        (Capabilities, "`guests`: it writes in transactions of callers."),
         (Capabilities, "`ordered_claims`: a lone worker is served in order."),
         (Capabilities, "`processes`: other processes of the machine reach the same data."),
         (Capabilities, "`sql_script`: `migration_sql` is a script that somebody could run."),

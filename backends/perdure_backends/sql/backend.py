@@ -1,7 +1,7 @@
 """The seam, implemented once; a database adds what only it has."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,12 +31,12 @@ from perdure.streams import Item, Reading
 
 from . import claims, journal, migrate, rows, steps, streams, workers, workflows
 from .errors import Fault
-from .mail import SqlMail
+from .guests import SqlGuests
 from .session import Session
 from .shards import shard_of
 
 
-class SqlBackend(SqlMail, Backend):
+class SqlBackend(SqlGuests, Backend):
     """A database that speaks SQL."""
 
     # -------------------------------------------------------------- schema
@@ -164,8 +164,12 @@ class SqlBackend(SqlMail, Backend):
     # ----------------------------------------------------------- workflows
 
     def submit(self, submissions: Sequence[Submission]) -> Sequence[Existing]:
-        if not submissions:
-            return ()
+        return self._write(self._submitting(submissions)) if submissions else ()
+
+    def _submitting(
+        self, submissions: Sequence[Submission]
+    ) -> Callable[[Session], Sequence[Existing]]:
+        """What submits them, in whoever's transaction."""
         new = [self._new(each) for each in submissions]
         parameters = self._dialect.encode("new", workflows.NEW, new)
         ids = [each.id for each in submissions]
@@ -184,7 +188,7 @@ class SqlBackend(SqlMail, Backend):
             listed = {"ids": self._dialect.listed(missing)}
             return [rows.existing(row) for row in session.rows(workflows.existing, listed)]
 
-        return self._write(submit)
+        return submit
 
     def _new(self, each: Submission) -> tuple[object, ...]:
         return (

@@ -100,6 +100,8 @@ class Dialect:
     """A time as a parameter."""
     read: Callable[[Any], datetime]
     """A time out of a row, aware, in UTC."""
+    cursor: Callable[[Any], Any]
+    """A cursor on a connection of the driver's own, with tuples for rows; None: it is no such."""
     fault: Callable[[BaseException], Fault]
     """What an error of the driver means."""
     ddl: Ddl

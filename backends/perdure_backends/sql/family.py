@@ -24,5 +24,6 @@ POSTGRES_FAMILY = partial(
     arrival=wire.arrival,
     written=wire.written,
     read=wire.read,
+    cursor=wire.cursor,
     fault=wire.fault,
 )

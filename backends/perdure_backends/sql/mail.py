@@ -1,6 +1,6 @@
 """The verbs by which workflows hear from others: messages, subscriptions, requests, wake-ups."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from perdure.mail import (
@@ -41,8 +41,10 @@ class SqlMail(Database, Mail):
         return rows.sights(self._read(lambda session: session.rows(inbox.pending, parameters)))
 
     def send(self, messages: Sequence[Message]) -> Sequence[SendAnswer]:
-        if not messages:
-            return ()
+        return self._write(self._sending(messages)) if messages else ()
+
+    def _sending(self, messages: Sequence[Message]) -> Callable[[Session], Sequence[SendAnswer]]:
+        """What sends them, in whoever's transaction."""
         new = [
             (each.workflow_id, each.id, each.topic, each.body_json, each.sender, each.position)
             for each in messages
@@ -57,7 +59,7 @@ class SqlMail(Database, Mail):
             return self._answers(session, keys, inserted)
 
         write = inbox.send if self._dialect.fused else inbox.insert
-        return self._write(send)
+        return send
 
     def _tell(self, session: Session, told: Sequence[tuple[str, int]]) -> None:
         session.rows(outbox.tell, self._dialect.encode("told", outbox.TOLD, told))

@@ -1,5 +1,6 @@
 """What the servers that speak PostgreSQL's protocol have in common."""
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,16 @@ SETTINGS: Mapping[str, str] = {
     "tcp_user_timeout": "8000",
     "fallback_application_name": "perdure",
 }
+
+
+def cursor(connection: Any) -> Any:
+    """A cursor on a connection of psycopg's."""
+    # Who has one has loaded it; who has not may do without.
+    driver: Any = sys.modules.get("psycopg")
+    kinds = (driver.Connection, driver.AsyncConnection) if driver else ()
+    if not isinstance(connection, kinds):
+        return None
+    return connection.cursor(row_factory=driver.rows.tuple_row)
 
 
 def now() -> ColumnElement[datetime]:

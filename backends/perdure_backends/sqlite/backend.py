@@ -68,6 +68,13 @@ class SqliteBackend(SqlBackend):
         with line, session.transaction(begin=lambda: _begin(session, gate)):
             yield
 
+    def _begin_for(self, session: Session, driver: Any) -> None:
+        # The driver begins a transaction before an INSERT, but not before our WITH … INSERT,
+        # which would be committed at once, whatever becomes of the caller's own writes.
+        begins = driver.isolation_level is not None and getattr(driver, "autocommit", -1) == -1
+        if begins and not driver.in_transaction:
+            session.execute("BEGIN IMMEDIATE")
+
     def _migrating(self, session: Session) -> AbstractContextManager[None]:
         return self._transaction(session)
 

@@ -176,6 +176,14 @@ def _read(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+def _cursor(connection: object) -> sqlite3.Cursor | None:
+    if not isinstance(connection, sqlite3.Connection):
+        return None
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    return cursor
+
+
 def _fault(error: BaseException) -> Fault:
     original: Any = getattr(error, "orig", None) or error
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
@@ -217,6 +225,7 @@ SQLITE = Dialect(
     arrival=_arrival,
     written=_written,
     read=_read,
+    cursor=_cursor,
     fault=_fault,
     ddl=Ddl(
         identifier="TEXT",

@@ -10,7 +10,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import attrs
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, make_url
 
 from perdure.backend import Backend
 from perdure.url import open_backend
@@ -18,6 +18,7 @@ from perdure_backends.sql.backend import SqlBackend
 from perdure_backends.sql.tables import NEVER
 from perdure_compat.harness import Harness, Place, scheme_of
 
+from .callers import Begin, callers
 from .injector import Injector
 from .mishaps import COCKROACHDB, POSTGRES, SQLITE, Manners
 from .statements import intercept
@@ -52,6 +53,12 @@ class SqlHarness(Harness):
         injector = Injector(self.manners)
         intercept(backend, injector)
         return injector
+
+    def callers(self, place: Place) -> Mapping[str, Begin]:
+        """Connections, sessions, and those of the driver."""
+        with closing(place.open()) as backend:
+            driver = _ours(backend).compiled.dialect.driver
+        return callers(make_url(place.url).set(drivername=driver))
 
 
 class SqliteHarness(SqlHarness):

@@ -50,6 +50,7 @@ class MemoryBackend(MemoryMail, Backend):
     capabilities = Capabilities(
         embedded=True,
         missing={
+            "guests": "there is no transaction that a caller could begin",
             "processes": "the database is the memory of one process",
             "sql_script": "there are no tables to create",
         },
