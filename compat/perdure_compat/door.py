@@ -38,6 +38,9 @@ def conformance(
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Look for minutes, at random unless --seed says.")
     ] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Look at a sample of what fails and what is random.")
+    ] = False,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a report for programs.")
     ] = None,
@@ -56,7 +59,9 @@ def conformance(
         raise ConfigurationError(
             f"the conformance suite needs {error.name}: pip install 'perdure[compat]'"
         ) from error
-    profile = profile_for(seed=seed, thorough=thorough)
+    if thorough and brief:
+        raise typer.BadParameter("it is thorough or brief", param_hint="--brief")
+    profile = profile_for(seed=seed, thorough=thorough, brief=brief)
     request = Request(url=url, only=only, test=test, profile=profile, json=json, page=report)
     raise typer.Exit(judge(request))
 

@@ -55,10 +55,10 @@ def judge(request: Request) -> Exit:
     return _exit(recorder, status)
 
 
-def profile_for(*, seed: int | None, thorough: bool) -> Profile:
+def profile_for(*, seed: int | None, thorough: bool = False, brief: bool = False) -> Profile:
     """How to look; minutes of the same choices would find nothing new."""
     chosen = secrets.randbelow(2**32) if thorough and seed is None else seed
-    return Profile(seed=chosen, thorough=thorough)
+    return Profile(seed=chosen, thorough=thorough, brief=brief)
 
 
 def _arguments(request: Request) -> list[str]:
@@ -69,6 +69,7 @@ def _arguments(request: Request) -> list[str]:
     given += [f"--judge-seed={seed}", f"--hypothesis-seed={seed}"] if seed is not None else []
     # A test that looks for minutes has not got stuck.
     given += ["--thorough"] if request.profile.thorough else []
+    given += ["--brief"] if request.profile.brief else []
     return given
 
 

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--judge-test", help="Only one test, by the name that reports give it.")
     parser.addoption("--judge-seed", type=int, help="Begin all random choices here.")
     parser.addoption("--thorough", action="store_true", help="Look for minutes.")
+    parser.addoption("--brief", action="store_true", help="Look at a sample only.")
     parser.addoption("--judge-limit", type=float, default=LONGEST, help="Seconds for one test.")
 
 
@@ -103,7 +104,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [
         f"perdure conformance: {subject.where}",
         f"seed: {'fixed' if seed is None else seed}"
-        + (", thorough" if config.getoption("--thorough") else ""),
+        + (", thorough" if config.getoption("--thorough") else "")
+        + (", brief" if config.getoption("--brief") else ""),
         *(f"missing: {name}: {why}" for name, why in subject.missing.items()),
     ]
 
@@ -134,6 +136,7 @@ def profile(pytestconfig: pytest.Config) -> Profile:
     return Profile(
         seed=pytestconfig.getoption("--judge-seed"),
         thorough=bool(pytestconfig.getoption("--thorough")),
+        brief=bool(pytestconfig.getoption("--brief")),
     )
 
 

@@ -17,7 +17,7 @@ if __name__ == "__main__":
                 url=url,
                 only=Noun(noun),
                 test=test,
-                profile=profile_for(seed=None, thorough=False),
+                profile=profile_for(seed=None),
                 json=Path(report),
                 page=None,
             )

@@ -13,6 +13,7 @@ import perdure_compat
 from .judging import Judge, Judged
 from .wrong import ROW
 
+CLAIM = "test_a_verb_keeps_its_promise_whatever_fails_in_it[claim]"
 WITHOUT_PYTEST = "import sys\nsys.modules['pytest'] = None\n"
 
 
@@ -144,7 +145,29 @@ def test_a_thorough_run_chooses_a_seed_and_tells_it(judge: Judge) -> None:
 
 def test_a_thorough_run_takes_a_given_seed(judge: Judge) -> None:
     judged = judge("memory://", "--only", "schema", "--thorough", "--seed", "7")
-    assert judged.json["profile"] == {"seed": 7, "thorough": True}
+    assert judged.json["profile"] == {"seed": 7, "thorough": True, "brief": False}
+
+
+def test_a_brief_run_says_so_and_looks_at_less(judge: Judge) -> None:
+    judged = judge("sqlite://", "--only", "faults", "--test", CLAIM, "--brief")
+    assert judged.json["profile"] == {"seed": None, "thorough": False, "brief": True}
+    assert "seed: fixed, brief" in judged.out.splitlines()
+    [test] = [one for one in judged.json["tests"] if one["outcome"] == "kept"]
+    assert test["name"] == CLAIM
+    ran, _, possible = test["notes"]["plans"].removesuffix(" plans").partition(" of ")
+    assert 1 < int(ran) < 12 < int(possible)
+
+
+def test_thorough_and_brief_is_a_contradiction(judge: Judge) -> None:
+    judged = judge("memory://", "--thorough", "--brief")
+    assert judged.code == 2
+    assert "--brief" in judged.err
+
+
+def test_a_test_that_there_is_not_is_exit_2(judge: Judge) -> None:
+    judged = judge("memory://", "--test", "test_dreams")
+    assert judged.code == 2
+    assert "no test is named test_dreams" in judged.err
 
 
 def test_nothing_is_left_where_it_ran(judge: Judge) -> None:

@@ -25,7 +25,7 @@ def test_json_says_what_was_judged_and_how(judged_twice: Judged) -> None:
     assert told["scheme"] == "twice"
     assert told["python"] == platform.python_version()
     assert told["perdure"]
-    assert told["profile"] == {"seed": 7, "thorough": False}
+    assert told["profile"] == {"seed": 7, "thorough": False, "brief": False}
     assert datetime.fromisoformat(told["started"]) <= datetime.now(UTC)
     assert told["seconds"] >= max(test["seconds"] for test in told["tests"]) > 0
     assert told["all_kept"] is False

@@ -30,14 +30,14 @@ def _answer(judgement: Judgement) -> str:
 
 def _summary(judgement: Judgement) -> Iterator[str]:
     profile = judgement.profile
-    thorough = ", thorough" if profile.thorough else ""
+    effort = ", thorough" if profile.thorough else ", brief" if profile.brief else ""
     yield from _table("", "")
     yield _row("backend", judgement.where)
     yield _row("scheme", judgement.scheme)
     yield _row("perdure", f"{version('perdure')} on Python {platform.python_version()}")
     yield _row("started", f"{judgement.started:%Y-%m-%d %H:%M:%S} UTC")
     yield _row("took", f"{judgement.seconds:.1f} s")
-    yield _row("seed", f"{seed_of(profile)}{thorough}")
+    yield _row("seed", f"{seed_of(profile)}{effort}")
     for outcome, count in judgement.totals.items():
         yield _row(outcome.value, counted(count, "test"))
 

@@ -26,12 +26,15 @@ EXAMPLES = 60
 STEPS = 30
 THOROUGH = 60
 """How many times as many examples when there are minutes, each twice as long."""
+BRIEF = 3
+"""By what the examples are divided where a sample is enough."""
 
 
-def _settings(chosen: int | None, *, thorough: bool) -> settings:
+def _settings(chosen: int | None, profile: Profile) -> settings:
+    most = EXAMPLES * THOROUGH if profile.thorough else EXAMPLES
     return settings(
-        max_examples=EXAMPLES * (THOROUGH if thorough else 1),
-        stateful_step_count=STEPS * (2 if thorough else 1),
+        max_examples=most // BRIEF if profile.brief else most,
+        stateful_step_count=STEPS * (2 if profile.thorough else 1),
         derandomize=chosen is None,
         database=None,
         # Explaining a failure takes minutes; a short history explains itself.
@@ -90,7 +93,7 @@ def test_random_histories_are_those_of_the_reference(
         chosen = secrets.randbelow(2**32)
     factory = Here if chosen is None else seed(chosen)(Here)
     try:
-        run_state_machine_as_test(factory, settings=_settings(chosen, thorough=profile.thorough))
+        run_state_machine_as_test(factory, settings=_settings(chosen, profile))
     except Exception as error:
         error.add_note(last[0].pair.story())
         error.add_note(_again(chosen, thorough=profile.thorough))

@@ -94,9 +94,11 @@ class Trial:
             if self._verb.judge is None or order.count("c") == 1:
                 self._play(reference, order)
 
-    def explore(self, *, pairs: int | None, seed: int | None = None) -> Tally:
-        """Run all single faults, and pairs of them, all or a fixed sample."""
-        return explore(self.run, pairs=pairs, seed=seed)
+    def explore(
+        self, *, pairs: int | None, singles: int | None = None, seed: int | None = None
+    ) -> Tally:
+        """Run single faults and pairs of them, all or a fixed sample."""
+        return explore(self.run, singles=singles, pairs=pairs, seed=seed)
 
     def run(self, plan: Plan) -> Trace:
         """One run under a plan; answers with the points that it passed.
