@@ -34,6 +34,31 @@ SUSPECTS_EVERY = 10.0
 RECONCILE_EVERY = 30.0
 
 
+@attrs.define
+class Pauses:
+    """How long to wait after a round in vain, in seconds."""
+
+    _last: float = 0.0
+    _expecting: bool = False
+    """Work may appear without news: somebody's transaction held some."""
+
+    def begin(self) -> None:
+        """Something was found: the next pauses are short."""
+        self._last = 0.0
+
+    def expect(self) -> None:
+        """There will be work soon, and nobody will tell: the next pauses are short."""
+        self._last, self._expecting = 0.0, True
+
+    def next(self, *, hears: bool) -> float:
+        """The next one; where news are heard, polls are for what was lost."""
+        longest = LONGEST_HEARING if hears else LONGEST_POLL
+        grown = min(max(SHORTEST_POLL, self._last * 1.5), longest)
+        self._last = longest if hears and not self._expecting else grown
+        self._expecting &= grown < longest
+        return self._last
+
+
 @attrs.define(eq=False)
 class Claimer:
     """The thread that takes work for one worker."""
@@ -55,10 +80,7 @@ class Claimer:
     _turn: int = attrs.field(default=0, init=False)
     _full: bool = attrs.field(default=False, init=False)
     """The last round asked for less than there may be, for want of room."""
-    _pause: float = attrs.field(default=0.0, init=False)
-    """Seconds until the next round, if no news come."""
-    _expecting: bool = attrs.field(default=False, init=False)
-    """Work may appear without news: somebody's transaction held some."""
+    _pauses: Pauses = attrs.field(factory=Pauses, init=False)
     _suspects_at: float = attrs.field(default=0.0, init=False)
     _reconcile_at: float = attrs.field(
         factory=lambda: clock.monotonic() + RECONCILE_EVERY, init=False
@@ -76,7 +98,7 @@ class Claimer:
 
     def expect(self) -> None:
         """There will be work soon: look for it now, and then less and less often."""
-        self._expecting, self._pause = True, 0.0
+        self._pauses.expect()
         self._nudged.set()
 
     def room(self, *, suspect: bool) -> None:
@@ -102,32 +124,30 @@ class Claimer:
 
     def _run(self) -> None:
         outage = Outage("claim work")
+        pause = 0.0
         while not self._stop.is_set():
             self.executor.wait_for_room(SHORTEST_POLL)
             self._nudged.clear()
             try:
-                self._pause = 0.0 if self._round() else self._longer()
+                pause = self._found() if self._round() else self._in_vain()
                 outage.over()
             except GivenUp:
                 return
             except BackendUnavailable as error:
                 if isinstance(error, OutcomeUnknown):
                     self._reconcile_at = 0.0
-                self._pause = outage.failed(error)
+                pause = outage.failed(error)
             except Exception:  # the next round tries again; the thread must live
                 log.exception("worker %s: claiming failed", self.worker_id)
-                self._pause = LONGEST_POLL
-            self._nudged.wait(self._pause)
+                pause = LONGEST_POLL
+            self._nudged.wait(pause)
 
-    def _longer(self) -> float:
-        """How long to wait for news after a round in vain."""
-        hears = self.bell.proven and self.executor.lease.held()
-        longest = LONGEST_HEARING if hears else LONGEST_POLL
-        if hears and not self._expecting:
-            return longest
-        pause = min(max(SHORTEST_POLL, self._pause * 1.5), longest)
-        self._expecting &= pause < longest
-        return pause
+    def _found(self) -> float:
+        self._pauses.begin()
+        return 0.0
+
+    def _in_vain(self) -> float:
+        return self._pauses.next(hears=self.bell.proven and self.executor.lease.held())
 
     def _round(self) -> bool:
         """Ask once for everything there is room for; whether anything was found."""

@@ -15,6 +15,7 @@ PAGE = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 EXAMPLES = ROOT / "docs" / "examples"
 SAID = {
     "council": ["vote for Ada", "2 of 3, member-1 was the first"],
+    "orders": ["book is packed", "['book']"],
     "story": ["['listen', 'once upon a time']"],
     "trip": [
         *("give back car", "give back hotel", "give back flight"),

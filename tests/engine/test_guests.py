@@ -5,17 +5,17 @@ import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 import perdure
-from perdure.claimer import LONGEST_HEARING, SHORTEST_POLL, Claimer
+from perdure.claimer import LONGEST_HEARING, SHORTEST_POLL, Pauses
 
 from .readers import WORD, reader
 from .support import NO_LINGER, await_waiting, result_of
@@ -26,7 +26,7 @@ def pack(order: str) -> str:
     return f"{order} packed"
 
 
-WORKFLOWS = [pack, reader]
+WORKFLOWS: list[perdure.Workflow[..., Any]] = [pack, reader]
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_session_of_the_thread_and_the_driver_s_own_connection_will_do(
     mine.commit()
     mine.remove()
     driver: Any = (
-        psycopg.connect(database_url, row_factory=psycopg.rows.dict_row)
+        psycopg.connect(database_url, row_factory=dict_row)
         if database_url.startswith("postgresql")
         else sqlite3.connect(database_url.removeprefix("sqlite:///"))
     )
@@ -226,23 +226,12 @@ def test_who_awaits_starts_and_sends_in_a_session(postgres_url: str) -> None:
 
 def test_who_was_told_that_work_is_coming_looks_for_it_with_growing_pauses() -> None:
     """No news of the commit will come, and where news come through polls are rare."""
-    held = SimpleNamespace(held=lambda: True)
-    claimer = Claimer(
-        backend=cast("Any", None),
-        worker_id="a",
-        executor=cast("Any", SimpleNamespace(lease=held)),
-        serving=list,
-        announce=lambda: None,
-        bell=cast("Any", SimpleNamespace(proven=True)),
-        on_deadline=lambda _: None,
-    )
-    assert claimer._longer() == LONGEST_HEARING
-    claimer.expect()
-    pauses = list[float]()
-    while not pauses or pauses[-1] < LONGEST_HEARING:
-        claimer._pause = claimer._longer()
-        pauses.append(claimer._pause)
-    assert pauses[0] == SHORTEST_POLL
-    assert pauses == sorted(pauses)
-    assert all(later <= 2 * one for one, later in pairwise(pauses))
-    assert claimer._longer() == LONGEST_HEARING
+    pauses = Pauses()
+    assert pauses.next(hears=True) == LONGEST_HEARING
+    pauses.expect()
+    found = [pauses.next(hears=True)]
+    while found[-1] < LONGEST_HEARING:
+        found.append(pauses.next(hears=True))
+    assert found[0] == SHORTEST_POLL
+    assert all(one < later <= 2 * one for one, later in pairwise(found))
+    assert pauses.next(hears=True) == LONGEST_HEARING
