@@ -69,6 +69,13 @@ def _there(engine: perdure.Engine, key: str) -> bool:
     return True
 
 
+def _driver(url: str) -> Any:
+    if url.startswith("postgresql"):
+        rows: Any = dict_row  # what is ours is read all the same
+        return psycopg.connect(url, row_factory=rows)
+    return sqlite3.connect(url.removeprefix("sqlite:///"))
+
+
 # ----------------------------------------------------------------- starting
 
 
@@ -132,12 +139,7 @@ def test_a_session_of_the_thread_and_the_driver_s_own_connection_will_do(
     engine.start(pack, "1", id="1", connection=mine)
     mine.commit()
     mine.remove()
-    driver: Any = (
-        psycopg.connect(database_url, row_factory=dict_row)
-        if database_url.startswith("postgresql")
-        else sqlite3.connect(database_url.removeprefix("sqlite:///"))
-    )
-    with closing(driver):
+    with closing(_driver(database_url)) as driver:
         engine.start(pack, "2", id="2", connection=driver)
         assert not _there(engine, "2")
         driver.commit()
