@@ -50,7 +50,10 @@ class LenientCockroach(PatientCockroach):
 class PatientHarness(CockroachHarness):
     """No faults beside those that come by themselves: nobody could say which were whose."""
 
-    missing: Mapping[str, str] = {"faults": "faults come by themselves here"}
+    missing: Mapping[str, str] = {
+        "callers": "their transactions fail by themselves here, and nobody tries them again",
+        "faults": "faults come by themselves here",
+    }
 
     def injector(self, backend: Backend) -> None:
         """None."""

@@ -58,7 +58,8 @@ class SqlHarness(Harness):
         """Connections, sessions, and those of the driver."""
         with closing(place.open()) as backend:
             driver = _ours(backend).compiled.dialect.driver
-        return callers(make_url(place.url).set(drivername=driver))
+        # The scheme may be a stranger's who wraps a backend of ours.
+        return callers(make_url(f"{driver}://{place.url.partition('://')[2]}"))
 
 
 class SqliteHarness(SqlHarness):
