@@ -13,7 +13,7 @@ from . import program
 from .ledger import Ledger, Workflow
 
 LEASE = program.LEASE.total_seconds()
-SLACK = 2.0
+SLACK = 2 * LEASE
 """Seconds that a promise grants on top of a lease."""
 PATIENCE = 15 * LEASE
 """Seconds after which something that is bound to happen soon has not happened."""

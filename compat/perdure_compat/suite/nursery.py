@@ -1,7 +1,7 @@
 """Workers that are born to die: `python -m perdure_compat.suite.nursery URL NAMESPACE`.
 
 A line on stdin names them (see `Life`). Each is a process, forked from this one, which
-has imported everything and opened nothing; some live at a time. One line says who was
+has imported everything and holds nothing open; some live at a time. One line says who was
 born, and one how each ended.
 """
 
@@ -11,17 +11,21 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import attrs
 
+from perdure.backend import Batch
+from perdure.errors import PerdureError
 from perdure_compat.harness import Place
 
 from .boundaries import Boundary
 from .deeds import say
 from .dooms import DOOMS, Doom
 from .programs import working
+from .records import LANE, LEASE, end, step
 from .taps import tapped
 
 CROWD = 12
@@ -79,7 +83,7 @@ def _strike(life: Life) -> bool:
 def main(url: str, namespace: str) -> None:
     """Fork one worker after the other, and see them all end."""
     place = Place(url=url, namespace=namespace)
-    place.open()  # so that its modules are imported only once
+    _rehearse(place)
     lives = [Life(**one) for one in json.loads(sys.stdin.readline())]
     alive: dict[int, int] = {}
     while lives or alive:
@@ -93,6 +97,19 @@ def main(url: str, namespace: str) -> None:
             say({"born": life.number, "pid": pid})
         pid, status = os.wait()
         say({"died": alive.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def _rehearse(place: Place) -> None:
+    """What a backend prepares at its first calls, those who are born need not prepare again."""
+    nobody, lost = "nobody", [end("nothing")]
+    with closing(place.open()) as backend, suppress(PerdureError):
+        backend.heartbeat(nobody, lease=LEASE)
+        backend.claim(nobody, [LANE], limit=1)
+        for steps in ([step("nothing")], []):
+            for transitions in (lost, []):
+                backend.commit(nobody, Batch(steps=steps, transitions=transitions))
+        backend.history(["nothing"])
+        backend.load(["nothing"])
 
 
 def _born(place: Place, life: Life) -> NoReturn:
