@@ -30,6 +30,7 @@ from perdure.model import History, Status, WorkflowRecord
 from perdure.streams import Item, Reading
 
 from . import claims, journal, migrate, rows, steps, streams, workers, workflows
+from .dialect import Fields
 from .errors import Fault
 from .guests import SqlGuests
 from .session import Session
@@ -171,13 +172,14 @@ class SqlBackend(SqlGuests, Backend):
     ) -> Callable[[Session], Sequence[Existing]]:
         """What submits them, in whoever's transaction."""
         new = [self._new(each) for each in submissions]
-        parameters = self._dialect.encode("new", workflows.NEW, new)
+        usual, fields, rest = _unusual(new)
+        parameters = self._dialect.encode("new", fields, rest)
         ids = [each.id for each in submissions]
 
         mine: set[str] = set()
 
         def submit(session: Session) -> Sequence[Existing]:
-            inserted = {row[0] for row in session.rows(workflows.submit, parameters)}
+            inserted = {row[0] for row in session.rows(workflows.submit, parameters, *usual)}
             if self._dialect.fused:
                 # Committed already: if what follows fails, the next try finds our own.
                 mine.update(inserted)
@@ -294,3 +296,18 @@ class SqlBackend(SqlGuests, Backend):
         asked = self._dialect.encode("asked", steps.ID, [(each,) for each in ids])
         found = self._read(lambda session: session.rows(steps.history, asked))
         return rows.histories(found, self._dialect.read)
+
+
+def _unusual(
+    rows: Sequence[tuple[object, ...]],
+) -> tuple[list[str], Fields, list[tuple[object, ...]]]:
+    """The columns that say what they usually do; the others, and what the rows have in those."""
+    columns = list(zip(workflows.NEW, zip(*rows, strict=True), strict=True))
+    usual = {field.name for field, values in columns if _usual(field.name, values)}
+    kept = [(field, values) for field, values in columns if field.name not in usual]
+    fields = tuple(field for field, _ in kept)
+    return sorted(usual), fields, list(zip(*(values for _, values in kept), strict=True))
+
+
+def _usual(name: str, values: tuple[object, ...]) -> bool:
+    return name in workflows.USUAL and values.count(workflows.USUAL[name]) == len(values)

@@ -1,5 +1,6 @@
 """Workflows: submit, look up, wake, resume."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +39,20 @@ NEW: Fields = (
     Field("timeout", Double()),
     Field("deadline", MOMENT),
 )
+USUAL: Mapping[str, object] = {
+    "queue": "default",
+    "shard": 0,
+    "priority": 0,
+    "delay": None,
+    "run_at": None,
+    "attributes": "{}",
+    "code_version": None,
+    "parent_id": None,
+    "detached": False,
+    "timeout": None,
+    "deadline": None,
+}
+"""What a workflow has where nobody says otherwise: the defaults of the table."""
 RECORD = (
     "workflow_id",
     "name",
@@ -76,21 +91,22 @@ def final(status: ColumnElement[str]) -> ColumnElement[bool]:
     return status.in_([constant(each) for each in FINAL])
 
 
-def submit(dialect: Dialect) -> Any:
-    """Insert what is not there yet; answers with the ids inserted."""
-    new = dialect.rowset("new", NEW)
-    later = dialect.shifted(func.coalesce(new.c.delay, constant(0)))
-    due = func.coalesce(new.c.run_at, later)
-    status = case((due > dialect.now(), constant("delayed")), else_=constant("enqueued"))
-    plain = [field.name for field in NEW if field.name not in {"delay", "run_at"}]
-    rows = (
-        select(*[new.c[name] for name in plain], due, status)
-        .where(constant(1) == constant(1))
-        .order_by(new.c.workflow_id)
-    )
+def submit(dialect: Dialect, *usual: str) -> Any:
+    """Insert what is not there yet, as usual in these columns; answers with the ids inserted."""
+    fields = tuple(field for field in NEW if field.name not in usual)
+    new = dialect.rowset("new", fields)
+    given = {name: new.c[name] for name in (field.name for field in fields)}
+    delay, run_at = given.pop("delay", null()), given.pop("run_at", null())
+    if not {"delay", "run_at"} <= set(usual):
+        later = dialect.shifted(func.coalesce(delay, constant(0)))
+        due = given["run_at"] = func.coalesce(run_at, later)
+        given["status"] = case(
+            (due > dialect.now(), constant("delayed")), else_=constant("enqueued")
+        )
+    rows = select(*given.values()).where(constant(1) == constant(1)).order_by(new.c.workflow_id)
     return (
         dialect.insert(workflows)
-        .from_select([*plain, "run_at", "status"], rows)
+        .from_select([*given], rows)
         .on_conflict_do_nothing()
         .returning(workflows.c.workflow_id)
     )
