@@ -1,22 +1,30 @@
 """The command line in a folder of its own, with nothing configured from outside."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from .terminal import OFFICE, SHOP, Perdure
+from .terminal import OFFICE, SHOP, Perdure, Zygote
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Generator[Zygote, None, None]:
+    """Where most commands of the session begin; a worker is a program of its own."""
+    with Zygote.started() as zygote:
+        yield zygote
 
 
 @pytest.fixture
-def perdure(tmp_path: Path) -> Perdure:
+def perdure(tmp_path: Path, zygote: Zygote) -> Perdure:
     """The command line in an empty folder."""
     environment = {
         key: value
         for key, value in os.environ.items()
         if key != "DATABASE_URL" and not key.startswith(("PERDURE_", "COVERAGE_"))
     }
-    return Perdure(tmp_path, environment | {"TMPDIR": str(_temporary(tmp_path))})
+    return Perdure(tmp_path, environment | {"TMPDIR": str(_temporary(tmp_path))}, zygote)
 
 
 @pytest.fixture

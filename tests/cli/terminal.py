@@ -5,10 +5,11 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -106,25 +107,52 @@ class Answer:
 
 
 @attrs.frozen
+class Zygote:
+    """Begins commands without importing everything for each."""
+
+    process: subprocess.Popen[str]
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls) -> Generator[Self, None, None]:
+        """One that lives as long as the block."""
+        program = [sys.executable, str(Path(__file__).with_name("zygote.py"))]
+        with subprocess.Popen(  # noqa: S603 (our own program)
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            yield cls(process)
+            process.kill()
+
+    def run(self, folder: Path, arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+        """Run a command to its end."""
+        with tempfile.TemporaryDirectory() as aside:
+            out, err = Path(aside, "out"), Path(aside, "err")
+            command = {
+                "arguments": arguments,
+                "folder": str(folder),
+                "environment": environment,
+                "out": str(out),
+                "err": str(err),
+                "patience": int(3 * PATIENCE),
+            }
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            print(json.dumps(command), file=self.process.stdin, flush=True)
+            code = int(self.process.stdout.readline())
+            return Answer(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+@attrs.frozen
 class Perdure:
     """Runs `python -m perdure` in a folder, with nothing configured from outside."""
 
     folder: Path
     environment: dict[str, str]
+    zygote: Zygote
 
     def __call__(self, *arguments: str, **environment: str) -> Answer:
         """Run a command to its end."""
-        ended = subprocess.run(  # noqa: S603 (our own program)
-            [sys.executable, "-m", "perdure", *arguments],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE * 3,
-            check=False,
-        )
-        return Answer(ended.returncode, ended.stdout, ended.stderr)
+        return self.zygote.run(self.folder, arguments, self.environment | environment)
 
     @contextlib.contextmanager
     def running(

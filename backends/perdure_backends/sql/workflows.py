@@ -95,7 +95,7 @@ def submit(dialect: Dialect, *usual: str) -> Any:
     """Insert what is not there yet, as usual in these columns; answers with the ids inserted."""
     fields = tuple(field for field in NEW if field.name not in usual)
     new = dialect.rowset("new", fields)
-    given = {name: new.c[name] for name in (field.name for field in fields)}
+    given: dict[str, Any] = {field.name: new.c[field.name] for field in fields}
     delay, run_at = given.pop("delay", null()), given.pop("run_at", null())
     if not {"delay", "run_at"} <= set(usual):
         later = dialect.shifted(func.coalesce(delay, constant(0)))
