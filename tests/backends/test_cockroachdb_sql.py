@@ -41,6 +41,7 @@ _SHAPES: dict[Build, list[tuple[object, ...]]] = {
     commits.commit: [
         *(parts for count in (1, 2, 3) for parts in combinations(_PARTS, count)),
         (commits.FRESH, *_PARTS),
+        (commits.FRESH, commits.PLAIN, commits.STEPS, commits.TRANSITIONS),
         (commits.STEPS, commits.CONSUMPTIONS),
         (commits.STEPS, commits.EVENTS),
         (commits.ITEMS,),

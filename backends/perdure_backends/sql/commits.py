@@ -21,6 +21,8 @@ BACK, TOLD = "back", "told"
 """Which of those that were moved are in the queue; how many wake-ups were left."""
 FRESH = "fresh"
 """A part beside the others: no step is there yet, else the statement fails."""
+PLAIN = "plain"
+"""Another: all steps are as most are, in what they do not say."""
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
@@ -32,7 +34,7 @@ def commit(dialect: Dialect, *parts: str) -> Any:
     branches, told = [_counted(FENCE, gate)], list[Any]()
     published = None
     if STEPS in parts:
-        recorded = record(dialect, gate=gate, fresh=FRESH in parts).cte("recorded")
+        recorded = record(dialect, PLAIN in parts, gate=gate, fresh=FRESH in parts).cte("recorded")
         branches.append(_counted(STEPS, recorded))
         if EVENTS in parts:
             published = publishing(dialect, gate)

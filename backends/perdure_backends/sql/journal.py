@@ -32,6 +32,7 @@ from .commits import (
     FENCE,
     FRESH,
     ITEMS,
+    PLAIN,
     STEPS,
     TOLD,
     TRANSITIONS,
@@ -89,6 +90,8 @@ class Prepared:
     worker_id: str
     batch: Batch
     executions: Mapping[str, Sequence[dict[str, Any]]]
+    plain: bool
+    """All steps are as most are: only the rest of their columns is there."""
     told: bool = False
     """An earlier try has left wake-ups, though what followed it failed."""
 
@@ -99,23 +102,28 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
     Raises:
         BackendRefused: something in it cannot be stored.
     """
-    events = {step.workflow_id for step in batch.steps if step.kind == "event"}
+    plain = bool(batch.steps) and all(map(_is_plain, batch.steps))
+    events = {step.workflow_id for step in batch.steps if step.kind == "event" and not plain}
     given: dict[str, Sequence[Row]] = {
         CONSUMPTIONS: [_consumption(each) for each in batch.consumptions],
         EVENTS: [(each,) for each in sorted(events)],
-        STEPS: [_step(step) for step in _firsts(batch.steps, _key)],
+        STEPS: list(map(_rest if plain else _step, _firsts(batch.steps, _key))),
         WAITS: [_wait(wait) for wait in _firsts(batch.waits, _key)],
         ITEMS: [_item(each) for each in _firsts(batch.items, _offset)],
         TRANSITIONS: [_transition(each) for each in batch.transitions],
     }
     executions = {
-        name: dialect.each(part.name, part.fields, given[name])
+        name: dialect.each(part.name, _fields(part, plain=plain), given[name])
         for name, part in _PARTS.items()
         if given[name]
     }
     for one in itertools.chain.from_iterable(executions.values()):
         one["me"] = worker_id
-    return Prepared(worker_id, batch, executions)
+    return Prepared(worker_id, batch, executions, plain)
+
+
+def _fields(part: Part, *, plain: bool) -> Fields:
+    return steps.UNPLAIN if plain and part.fields is steps.STEP else part.fields
 
 
 def record(session: Session, given: Prepared) -> Committed:
@@ -143,10 +151,10 @@ def _one_by_one(session: Session, given: Prepared) -> Written:
     done = given.executions
     # Before the steps: these are written for what is not there yet.
     session.count(messages.consume, done.get(CONSUMPTIONS, ()))
-    events = [one for one in done.get(STEPS, ()) if one["step_kind"] == "event"]
+    events = [one for one in done.get(STEPS, ()) if one.get("step_kind") == "event"]
     ends = [one for one in done.get(TRANSITIONS, ()) if one["transition_status"] in FINAL]
     told = session.count(outbox.events, events)
-    recorded = session.count(steps.record, done.get(STEPS, ()))
+    recorded = session.count(steps.record, done.get(STEPS, ()), given.plain)
     awaited = session.count(steps.wait, done.get(WAITS, ()))
     session.count(streams.write, done.get(ITEMS, ()))
     # Transitions last: they take away the owner that the others ask for.
@@ -186,10 +194,11 @@ def _fused(session: Session, given: Prepared) -> Written:
     parameters: dict[str, Any] = {"me": given.worker_id}
     for each in itertools.chain.from_iterable(given.executions.values()):
         parameters |= each
+    shape = (PLAIN, *given.executions) if given.plain else tuple(given.executions)
     if STEPS in given.executions:
         with suppress(IntegrityError):
-            return _sorted_out(session.rows(commit, parameters, FRESH, *given.executions))
-    return _sorted_out(session.rows(commit, parameters, *given.executions))
+            return _sorted_out(session.rows(commit, parameters, FRESH, *shape))
+    return _sorted_out(session.rows(commit, parameters, *shape))
 
 
 def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
@@ -227,6 +236,29 @@ def _step(step: StepRecord) -> tuple[object, ...]:
         step.error_json,
         step.error_message,
         step.attempts,
+        step.started_at,
+        step.completed_at,
+        step.epoch,
+    )
+
+
+def _is_plain(step: StepRecord) -> bool:
+    return (
+        step.kind == "step"
+        and step.status == "success"
+        and not step.branch
+        and step.attempts == 1
+        and step.error_json is None
+        and step.error_message is None
+    )
+
+
+def _rest(step: StepRecord) -> tuple[object, ...]:
+    return (
+        step.workflow_id,
+        step.seq,
+        step.name,
+        step.output_json,
         step.started_at,
         step.completed_at,
         step.epoch,

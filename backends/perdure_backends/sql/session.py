@@ -35,11 +35,11 @@ class Session:
         """
         return self.execute(self.compiled.text(build, *shape), parameters)
 
-    def count(self, build: Build, each: Sequence[dict[str, Any]]) -> int:
+    def count(self, build: Build, each: Sequence[dict[str, Any]], *shape: object) -> int:
         """Run a statement for each of these parameters; how many rows it wrote in all."""
         if not each:
             return 0
-        text = self.compiled.text(build)
+        text = self.compiled.text(build, *shape)
         return self.connection.exec_driver_sql(text, list(each)).rowcount
 
     @contextmanager

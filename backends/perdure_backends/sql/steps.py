@@ -1,5 +1,6 @@
 """Steps and waits: the history of a workflow."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -43,6 +44,16 @@ STEP: Fields = (
     Field("completed_at", MOMENT),
     Field("epoch", BigInteger()),
 )
+PLAIN: Mapping[str, object] = {
+    "branch": "",
+    "kind": "step",
+    "status": "success",
+    "error": None,
+    "error_message": None,
+    "attempts": 1,
+}
+"""What most steps say: a user's, of no concurrent branch, which succeeded at once."""
+UNPLAIN: Fields = tuple(field for field in STEP if field.name not in PLAIN)
 WAIT: Fields = (
     *KEY,
     Field("kind", Text()),
@@ -55,12 +66,20 @@ RECORDED = ("workflow_id", "branch", "step_seq", "kind", "epoch")
 """What tells of a step that was written now."""
 
 
-def record(dialect: Dialect, *, gate: CTE | Row | None = None, fresh: bool = False) -> Any:
+def record(
+    dialect: Dialect,
+    plain: bool = False,  # noqa: FBT001, FBT002 (a shape)
+    *,
+    gate: CTE | Row | None = None,
+    fresh: bool = False,
+) -> Any:
     """Insert the steps of workflows that are mine; the first record of a step wins.
 
     `fresh` supposes that none of them is there: a third cheaper, and an error if one is.
+    Where all are `plain`, what they have in common does not travel.
     """
-    return _insert(dialect, steps, "step", STEP, gate=gate, fresh=fresh)
+    fields = UNPLAIN if plain else STEP
+    return _insert(dialect, steps, "step", fields, gate=gate, fresh=fresh)
 
 
 def wait(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
@@ -84,10 +103,14 @@ def _insert(
         .select_from(workflows)
         .where(*owned(dialect, gate, rows))
     )
+    names = [field.name for field in fields]
     if dialect.fused:
         # Two writers that meet must meet in the same order.
-        mine = mine.order_by(rows.c["workflow_id"], rows.c["branch"], rows.c["step_seq"])
-    insert = dialect.insert(table).from_select([field.name for field in fields], mine)
+        mine = mine.order_by(*[rows.c[field.name] for field in KEY if field.name in names])
+    if fields is UNPLAIN:
+        names.append("status")  # the one that has no default
+        mine = mine.add_columns(constant("success"))
+    insert = dialect.insert(table).from_select(names, mine)
     kept = insert if fresh else insert.on_conflict_do_nothing()
     if not dialect.fused:
         return kept
