@@ -197,8 +197,12 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database of each kind in turn, as a URL for `Engine`."""
-    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    """An empty database of each kind in turn, as a URL for `Engine`; the double for who asks."""
+    fixture = {
+        "sqlite": "sqlite_url",
+        "postgresql": "postgres_url",
+        "double": "cockroach_url",
+    }[request.param]
     url: str = request.getfixturevalue(fixture)
     return url
 

@@ -63,6 +63,16 @@ def _never_releases(right: Any, self: Backend, worker_id: str, known: Collection
     return []
 
 
+def _beside(right: Any, self: Backend, connection: object, work: Any) -> Any:
+    """SQLite has one writer at a time: the caller's own transaction must not be one."""
+    del right, connection
+    return work(self)
+
+
+def _begins_nothing(right: Any, self: Backend, session: Any, driver: Any) -> None:
+    del right, self, session, driver
+
+
 def _forgets_its_own(right: Any, self: Backend, worker_id: str, batch: Batch) -> Committed:
     """A repeat is told that the workflow is no longer its own."""
     before = {
@@ -372,6 +382,20 @@ MUTANTS = [
         change=says(workflows.load, ", 'cancelled', 'parked')", ", 'cancelled')"),
         noun="queries",
         caught_by="test_load_may_leave_out_what_has_not_ended",
+    ),
+    Mutant(
+        name="guest-of-its-own",
+        wrong="what belongs to a caller's transaction is written beside it",
+        change=does("within", _beside),
+        noun="guests",
+        caught_by="test_nothing_is_left_of_a_transaction_that_is_rolled_back",
+    ),
+    Mutant(
+        name="guest-begins-nothing",
+        wrong="a statement that the driver does not know for a write is committed at once",
+        change=does("_begin_for", _begins_nothing),
+        noun="guests",
+        caught_by="test_nothing_is_left_of_a_transaction_that_is_rolled_back",
     ),
     *FORGETFUL,
 ]

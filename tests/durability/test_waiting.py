@@ -41,6 +41,7 @@ MEGABYTE = 1 << 20
 
 
 @pytest.mark.long(40)
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "double"], indirect=True)
 def test_a_parent_of_ten_thousand_children_outlives_one_of_two_workers(
     fleet: Fleet, ledger: Ledger, engine: perdure.Engine
 ) -> None:
