@@ -89,10 +89,17 @@ def _kill_one(fleet: Fleet, chance: random.Random, deaths: list[Death]) -> Death
         return time.monotonic() >= moment
 
     fleet.until(come, "the moment", keep=2)
-    victim = chance.choice(fleet.keep(2))
-    worker_id = fleet.ledger.living(victim.pid)
+    workers = fleet.keep(2)
+    # One may have claimed all there is before the other was there.
+    victim = chance.choice([one for one in workers if _owned(fleet, one)] or workers)
     at = victim.kill()
-    return Death(victim, at, fleet.ledger.owned(worker_id) if worker_id else {})
+    return Death(victim, at, _owned(fleet, victim))
+
+
+def _owned(fleet: Fleet, worker: WorkerProcess) -> dict[str, int]:
+    """The workflows that it owns, with their epochs."""
+    worker_id = fleet.ledger.living(worker.pid)
+    return fleet.ledger.owned(worker_id) if worker_id else {}
 
 
 def _ready(fleet: Fleet, deaths: list[Death]) -> bool:
