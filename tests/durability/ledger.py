@@ -1,6 +1,7 @@
 """What the tables and the bodies' log say, read with plain SQL and plain files."""
 
 import contextlib
+import fcntl
 import json
 import sqlite3
 from collections import defaultdict
@@ -186,6 +187,20 @@ class Ledger:
     def open(self, gate: str) -> None:
         """Let the bodies that wait for a file go on."""
         (self.folder / gate).touch()
+
+    def writable(self) -> bool:
+        """Whether nobody holds the write lock of a file now, as a process that is stopped may."""
+        if not self.url.startswith("sqlite:///"):
+            return True
+        path = self.url.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(path, timeout=0.5)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                with Path(f"{path}-turn").open("ab") as turn:
+                    fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (OSError, sqlite3.OperationalError):
+                return False
+        return True
 
     def _rows(self, statement: str) -> list[Any]:
         if self.url.startswith("sqlite:///"):

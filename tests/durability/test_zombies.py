@@ -4,7 +4,7 @@ import signal
 
 import perdure
 
-from .fleet import Fleet
+from .fleet import Fleet, WorkerProcess
 from .ledger import Ledger
 from .program import adoor, asleeper, chain, door, sleeper
 from .shapes import check_all
@@ -22,7 +22,7 @@ def test_a_worker_that_was_stopped_past_its_lease_changes_nothing(
     fleet.until(lambda: ledger.running(at_doors), "all bodies run")
     (other,) = fleet.begin()
 
-    zombie.signal(signal.SIGSTOP)
+    _stop(zombie, ledger)
     fleet.until(lambda: _runs(ledger, other.pid) >= at_doors, "the other worker takes over")
     ledger.open("gate")
     fleet.until_ended(ids)
@@ -41,6 +41,14 @@ def test_a_worker_that_was_stopped_past_its_lease_changes_nothing(
     check_all(ledger, ids | fresh)
     late = [r for r in ledger.runs() if r.began > woken and r.pid == zombie.pid]
     assert {run.key[0] for run in late} == fresh
+
+
+def _stop(worker: WorkerProcess, ledger: Ledger) -> None:
+    """Stop it where it holds no lock of a file: there is no cure for that."""
+    worker.signal(signal.SIGSTOP)
+    while not ledger.writable():
+        worker.signal(signal.SIGCONT)
+        worker.signal(signal.SIGSTOP)
 
 
 def _runs(ledger: Ledger, pid: int) -> set[str]:
