@@ -25,9 +25,10 @@ class Capabilities:
     missing: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """What it leaves out of the promises, and why, by the name that the conformance suite has for it.
 
-    `guests`: it writes in transactions of callers. `ordered_claims`: a lone worker is served in order. `processes`: other processes
-    of the machine reach the same data. `sql_script`: `migration_sql` is a script that
-    somebody could run. The suite refuses names it does not know.
+    `guests`: it writes in transactions of callers. `ordered_claims`: a lone worker is
+    served in order. `processes`: other processes of the machine reach the same data.
+    `sql_script`: `migration_sql` is a script that somebody could run. The suite refuses
+    names it does not know.
     """
 
 
