@@ -112,9 +112,9 @@ class SqliteRig:
             driver.execute("ROLLBACK")
 
     def clear(self) -> None:
-        """Remove the file and what SQLite put beside it."""
+        """Remove the file and what SQLite put beside it, if the last connection has not yet."""
         for path in self._file.parent.glob(f"{self._file.name}*"):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _claim(driver: sqlite3.Connection, name: str, batch: int) -> Sequence[tuple[str, str]]:
