@@ -1,10 +1,15 @@
 """Starting and sending in a transaction of the caller's: with its own writes, or not at all."""
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Generator
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,7 +26,7 @@ from .readers import WORD, reader
 from .support import NO_LINGER, await_waiting, result_of
 
 
-@perdure.workflow
+@perdure.workflow(name="guests.pack")
 def pack(order: str) -> str:
     return f"{order} packed"
 
@@ -156,6 +161,57 @@ def test_who_has_no_connection_to_this_database_is_told_so(
         engine.start(pack, "1", id="1", connection=connection)
     assert not _there(engine, "1")
     assert sqlite_url
+
+
+# ------------------------------------------------------------------- dying
+
+DYING = """
+    import os, signal, sys
+    import perdure
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.orm import Session
+
+    WORD = perdure.Topic("word", str)
+
+    @perdure.workflow(name="guests.pack")
+    def pack(order: str) -> str: ...
+
+    url, address, when = sys.argv[1:]
+    with perdure.Engine(url) as engine, Session(create_engine(address)) as session:
+        session.execute(text("INSERT INTO orders VALUES ('o-1')"))
+        engine.start(pack, "o-1", id="o-1", connection=session)
+        engine.handle("listener").send(WORD, "o-1", key="o-1", connection=session)
+        if when == "after":
+            session.commit()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_caller_that_is_killed_at_its_commit_leaves_all_or_nothing(
+    engine: perdure.Engine, shop: Engine, database_url: str, tmp_path: Path, when: str
+) -> None:
+    """And who repeats it after such a death, not knowing which, writes nothing twice."""
+    listener = engine.start(reader, 1, id="listener")
+    program = tmp_path / "dying.py"
+    program.write_text(textwrap.dedent(DYING))
+    died = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, str(program), database_url, _address(database_url), when],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert _orders(shop) == (["o-1"] if when == "after" else [])
+    assert _there(engine, "o-1") is (when == "after")
+    with Session(shop) as session, session.begin():
+        handle = engine.start(pack, "o-1", id="o-1", connection=session)
+        listener.send(WORD, "o-1", key="o-1", connection=session)
+    assert handle.created is (when == "before")
+    with engine.worker():
+        assert result_of(handle) == "o-1 packed"
+        assert result_of(listener) == ["o-1"]
 
 
 # ------------------------------------------------------------------ sending
