@@ -22,11 +22,12 @@ from .backend import Claimed, Transition
 from .cancellation import Cancellation
 from .definition import StepDefinition, WorkflowDefinition
 from .failure import Failure
+from .flush import Flush
 from .host import Host
 from .inbox import Inbox
 from .model import History, Status, StepRecord
 from .streams import Item
-from .transit import Flush, Inscription, Record
+from .transit import Inscription, Record
 from .vigil import Vigil
 
 log = logging.getLogger("perdure")
@@ -66,7 +67,7 @@ class Attempt:
     """How far its wake-ups were counted when somebody looked for it last."""
     latest: datetime = _LONG_AGO
     """When the last of its steps was completed."""
-    newest: Flush | None = None
+    newest: Flush[Any] | None = None
     """The last flush that carries a record of this workflow; set by the recorder."""
     bodies: set[object] = attrs.field(factory=set[object])
     """The tries of steps that run now."""

@@ -3,11 +3,12 @@
 import threading
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
+from .flush import Flush
 from .model import Message
-from .transit import Flush
 
 
 @attrs.define(eq=False)
@@ -15,7 +16,7 @@ class Inbox:
     """Those that no step has taken, by topic, in the order in which they came."""
 
     _boxes: dict[str, deque[Message]] = attrs.field(factory=dict[str, "deque[Message]"])
-    _taken: dict[str, Flush | None] = attrs.field(factory=dict[str, "Flush | None"])
+    _taken: dict[str, Flush[Any] | None] = attrs.field(factory=dict[str, "Flush[Any] | None"])
     """Those whose step may not be durable yet, so that the database still tells of them."""
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
@@ -43,7 +44,7 @@ class Inbox:
                 if message.id not in known and message.id not in self._taken:
                     self._boxes.setdefault(message.topic, deque()).append(message)
 
-    def recorded(self, message: Message, flush: Flush | None) -> None:
+    def recorded(self, message: Message, flush: Flush[Any] | None) -> None:
         """A step has taken it, and is on its way."""
         with self._lock:
             self._taken[message.id] = flush

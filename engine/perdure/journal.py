@@ -1,7 +1,8 @@
 """Group commit: everything the workflows of a worker want written, in one transaction.
 
 One thread takes what has been added since its last flush and hands it to
-`backend.commit`; what arrives meanwhile forms the next flush. Nobody waits on a
+`backend.commit`; what arrives meanwhile forms the next flush, and so does what those
+record whom the last one has let go on: they get a turn first. Nobody waits on a
 timer. There is one journal per worker and it is first in, first out: when a flush
 is durable, so is everything added before it.
 
@@ -9,11 +10,8 @@ A batch that the database refuses is halved until the culprit stands alone; only
 workflow fails. An operation of an attempt that has been lost is never written.
 """
 
-import asyncio
-import contextlib
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -24,6 +22,7 @@ from .attempt import Attempt
 from .backend import RECORDED, Backend, Batch, Committed, NotYours, Transition
 from .errors import BackendRefused
 from .failure import Failure
+from .flush import Flush
 from .model import Status, StepRecord, Wait
 from .outage import GivenUp, Outage
 from .streams import Item
@@ -32,65 +31,6 @@ from .transit import Inscription, Receipt, Record
 log = logging.getLogger("perdure")
 
 Entry: TypeAlias = tuple[Attempt, Record | Transition]
-
-
-class Flush:
-    """A group of records on its way; it is done when they are durable or lost.
-
-    Threads that wait wake one another: many that were woken at once would only
-    take the interpreter from each other.
-    """
-
-    __slots__ = ("_arrivals", "_gates", "_lock", "_loop", "done", "endings", "records")
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self.records: list[Entry] = []
-        self.endings: list[Entry] = []
-        self.done = False
-        self._lock = lock
-        self._gates: deque[threading.Lock] = deque()
-        self._arrivals: list[asyncio.Future[None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def wait(self) -> None:
-        """Block until it is done."""
-        gate = threading.Lock()
-        gate.acquire()
-        with self._lock:
-            if self.done:
-                return
-            self._gates.append(gate)
-        gate.acquire()
-        self._open_gate()
-
-    def arrival(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
-        """To await until it is done, on the worker's event loop."""
-        arrival: asyncio.Future[None] = loop.create_future()
-        with self._lock:
-            if self.done:
-                arrival.set_result(None)
-            else:
-                self._loop = loop
-                self._arrivals.append(arrival)
-        return arrival
-
-    def finish(self) -> None:
-        """Wake whoever waits, and let go of what is written: its attempts point back here."""
-        self.records, self.endings = [], []
-        with self._lock:
-            self.done = True
-        self._open_gate()
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arrive)
-
-    def _open_gate(self) -> None:
-        with contextlib.suppress(IndexError):
-            self._gates.popleft().release()
-
-    def _arrive(self) -> None:
-        for arrival in self._arrivals:
-            if not arrival.done():
-                arrival.set_result(None)
 
 
 @attrs.define(eq=False)
@@ -110,7 +50,7 @@ class Journal:
     on_written: Callable[[Committed, bool], None]
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
     _added: threading.Condition = attrs.field(init=False, repr=False)
-    _open: Flush = attrs.field(init=False, repr=False)
+    _open: Flush[Entry] = attrs.field(init=False, repr=False)
     _closing: bool = attrs.field(default=False, init=False)
     _resting: bool = attrs.field(default=False, init=False)
     """The writer waits for something to write."""
@@ -171,8 +111,9 @@ class Journal:
             flush.finish()
             if ended:
                 self.on_ended(ended)
+            flush.give_turn()
 
-    def _take(self) -> Flush | None:
+    def _take(self) -> Flush[Entry] | None:
         with self._lock:
             while not (self._open.records or self._open.endings):
                 if self._closing:

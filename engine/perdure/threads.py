@@ -5,8 +5,8 @@ that one step that hangs would keep a drained worker alive for ever.
 """
 
 import contextlib
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import ParamSpec, TypeAlias, TypeVar
@@ -35,15 +35,20 @@ def call(fn: Callable[[], R], *, name: str) -> Future[R]:
 
 @attrs.define(eq=False)
 class Pool:
-    """At most `size` daemon threads, started when needed."""
+    """At most `size` daemon threads, started when needed.
+
+    One at a time comes for work, and sends for another if there is more: many that
+    were woken at once would only take the interpreter from each other.
+    """
 
     size: int
     name: str
-    _work: queue.SimpleQueue[Work | None] = attrs.field(
-        factory=queue.SimpleQueue[Work | None], init=False
-    )
+    _work: deque[Work] = attrs.field(factory=deque[Work], init=False)
+    _idle: list[threading.Lock] = attrs.field(factory=list[threading.Lock], init=False)
+    """What those that have nothing to do wait for, who came last at the end."""
     _threads: int = attrs.field(default=0, init=False)
-    _idle: int = attrs.field(default=0, init=False)
+    _coming: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def submit(self, fn: Callable[[], R]) -> Future[R]:
@@ -54,24 +59,55 @@ class Pool:
 
     def begin(self, fn: Callable[[], object]) -> None:
         """Run `fn`, which raises nothing, as soon as a thread is free."""
-        self._work.put(fn)
         with self._lock:
-            if self._idle == 0 and self._threads < self.size:
-                self._threads += 1
-                start(self._run, name=f"{self.name}-{self._threads}")
-            elif self._idle:
-                self._idle -= 1
+            self._work.append(fn)
+            self._send_for_one()
 
     def close(self) -> None:
         """Let the threads end when their work is done."""
-        for _ in range(self._threads):
-            self._work.put(None)
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().release()
+
+    def _send_for_one(self) -> None:
+        if self._coming or not self._work:
+            return
+        if self._idle:
+            self._idle.pop().release()
+        elif self._threads < self.size:
+            start(self._run, name=f"{self.name}-{self._threads + 1}")
+            self._threads += 1
+        else:
+            return
+        self._coming = True
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
-            with self._lock:
-                self._idle += 1
+        gate = threading.Lock()
+        gate.acquire()
+        while not self._over():
+            while (work := self._take(gate)) is not None:
+                work()
+            gate.acquire()
+
+    def _over(self) -> bool:
+        """Whether who comes is no longer needed."""
+        with self._lock:
+            self._coming = False
+            return self._closed and not self._work
+
+    def _take(self, gate: threading.Lock) -> Work | None:
+        """The next work; if there is none the gate opens when there is, or at the end."""
+        with self._lock:
+            if self._work:
+                work = self._work.popleft()
+                self._send_for_one()
+                return work
+            if self._closed:
+                gate.release()
+            else:
+                self._idle.append(gate)
+            return None
 
 
 def _settle(future: Future[R], fn: Callable[[], R]) -> None:

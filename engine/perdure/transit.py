@@ -1,6 +1,5 @@
 """What is on its way from a workflow to the database, as its code sees it."""
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol, TypeAlias
@@ -11,19 +10,6 @@ from .backend import Consumption, Existing, Submission
 from .mail import SendAnswer, Subscription
 from .model import Message, Status, StepRecord, Wait
 from .streams import Item
-
-
-class Flush(Protocol):
-    """A group of records on its way to the database."""
-
-    @property
-    def done(self) -> bool: ...
-    def wait(self) -> None:
-        """Block until it is durable, or lost."""
-
-    def arrival(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
-        """The same, to await on that loop."""
-        ...
 
 
 @attrs.frozen

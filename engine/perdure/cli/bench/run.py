@@ -11,10 +11,9 @@ from perdure.call import Call
 
 from .crew import Member, crew
 from .ground import Ground, ground
-from .setting import Mode, Setting
+from .setting import Setting
 
-_CONCURRENCY = {Mode.ASYNC: 500, Mode.SYNC: 200}
-_THREADS = 200
+_CONCURRENCY = _THREADS = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +47,7 @@ class Run:
 
     def worker(self) -> dict[str, Any]:
         """The options of a worker."""
-        return {"concurrency": _CONCURRENCY[self.setting.mode], "threads": _THREADS}
+        return {"concurrency": _CONCURRENCY, "threads": _THREADS}
 
     def crew(
         self, where: Ground, *, size: int | None = None
