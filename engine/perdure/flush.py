@@ -23,7 +23,6 @@ class Flush(Generic[E]):
         "_gates",
         "_lock",
         "_loop",
-        "_many",
         "_ran",
         "done",
         "endings",
@@ -38,10 +37,8 @@ class Flush(Generic[E]):
         self._gates: deque[threading.Lock] = deque()
         self._arrivals: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._many = False
-        """More than one waited, so that something may gather."""
-        self._ran = threading.Semaphore(0)
-        """Released when all threads that waited have run, and when all tasks have."""
+        self._ran: threading.Semaphore | None = None
+        """Released when all threads that waited have run, and when all tasks have, if many did."""
 
     def wait(self) -> None:
         """Block until it is done."""
@@ -70,26 +67,31 @@ class Flush(Generic[E]):
         self.records, self.endings = [], []
         with self._lock:
             self.done = True
-        self._many = len(self._gates) + len(self._arrivals) > 1
+        if len(self._gates) + len(self._arrivals) > 1:
+            self._ran = threading.Semaphore(0)
         self._open_gate()
         if self._loop is None or self._loop.is_closed():
-            self._ran.release()
+            self._all_ran()
         else:
             self._loop.call_soon_threadsafe(self._arrive, self._loop)
 
     def give_turn(self) -> None:
         """Return when all who were woken have run, or have had the time to."""
-        if self._many:
+        if self._ran is not None:
             all(self._ran.acquire(timeout=TURN) for _ in ("threads", "tasks"))
 
     def _open_gate(self) -> None:
         try:
             self._gates.popleft().release()
         except IndexError:
+            self._all_ran()
+
+    def _all_ran(self) -> None:
+        if self._ran is not None:
             self._ran.release()
 
     def _arrive(self, loop: asyncio.AbstractEventLoop) -> None:
         for arrival in self._arrivals:
             if not arrival.done():
                 arrival.set_result(None)
-        loop.call_soon(self._ran.release)  # behind the tasks that these wake
+        loop.call_soon(self._all_ran)  # behind the tasks that these wake
