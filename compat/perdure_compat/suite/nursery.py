@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ from .boundaries import Boundary
 from .deeds import say
 from .dooms import DOOMS, Doom
 from .programs import working
-from .records import LANE, LEASE, end, step
+from .records import LANE, LEASE, end, info, step, wait
 from .taps import tapped
 
 CROWD = 12
@@ -100,16 +100,32 @@ def main(url: str, namespace: str) -> None:
 
 
 def _rehearse(place: Place) -> None:
-    """What a backend prepares at its first calls, those who are born need not prepare again."""
-    nobody, lost = "nobody", [end("nothing")]
+    """A life in which nothing happens.
+
+    What a backend prepares at its first calls, those who are born need not prepare again.
+    """
+    nobody = f"nobody {os.getpid()}"
     with closing(place.open()) as backend, suppress(PerdureError):
+        backend.schema_version()
+        backend.join(info(nobody), lease=LEASE)
         backend.heartbeat(nobody, lease=LEASE)
-        backend.claim(nobody, [LANE], limit=1)
-        for steps in ([step("nothing")], []):
-            for transitions in (lost, []):
-                backend.commit(nobody, Batch(steps=steps, transitions=transitions))
+        for suspects in (False, True):
+            backend.claim(nobody, [LANE], limit=1, suspects=suspects)
+        for batch in _batches():
+            backend.commit(nobody, batch)
+        backend.requests(nobody)
+        backend.wake(limit=1)
         backend.history(["nothing"])
         backend.load(["nothing"])
+        backend.leave(nobody)
+
+
+def _batches() -> Iterator[Batch]:
+    """All kinds of what a worker commits; nobody's, so that nothing comes of it."""
+    for steps in ([], [step("nothing")], [step("nothing", status="error", output_json=None)]):
+        for waits in ([], [wait("nothing")]):
+            for transitions in ([], [end("nothing")]):
+                yield Batch(steps=steps, waits=waits, transitions=transitions)
 
 
 def _born(place: Place, life: Life) -> NoReturn:
