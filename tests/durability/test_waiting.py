@@ -19,9 +19,11 @@ from .fleet import Fleet
 from .ledger import Ledger
 from .waiters import (
     LATE,
+    THREADS,
     TICKET,
     WAITERS,
     crossing,
+    meeting,
     parent,
     receiver,
     sleeper,
@@ -65,8 +67,9 @@ def test_thousands_that_sleep_take_neither_memory_nor_threads(
     database_url: str, workflow: perdure.Workflow[..., Any]
 ) -> None:
     engine = perdure.Engine(database_url, workflows=WAITERS, migrate=True)
-    with engine, engine.worker(threads=8):
-        _sleep(engine, workflow, 500, timedelta(0))
+    with engine, engine.worker(threads=THREADS):
+        _all(engine, meeting, THREADS)
+        _all(engine, workflow, 500, perdure.now())
         threads, memory = threading.active_count(), _memory()
         until = perdure.now() + timedelta(seconds=12)
         handles = engine.start_many([workflow.bind(until)] * SLEEPERS)
@@ -76,10 +79,10 @@ def test_thousands_that_sleep_take_neither_memory_nor_threads(
         assert sum(handle.result(timeout=WITHIN) for handle in handles) == SLEEPERS
 
 
-def _sleep(
-    engine: perdure.Engine, workflow: perdure.Workflow[..., Any], count: int, long: timedelta
+def _all(
+    engine: perdure.Engine, workflow: perdure.Workflow[..., Any], count: int, *args: object
 ) -> None:
-    handles = engine.start_many([workflow.bind(perdure.now() + long)] * count)
+    handles = engine.start_many([workflow.bind(*args)] * count)
     assert sum(handle.result(timeout=WITHIN) for handle in handles) == count
 
 

@@ -1,6 +1,7 @@
 """Workflows that wait: for children, for messages, for a time."""
 
 import asyncio
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ import perdure
 
 TICKET = perdure.Topic("ticket", int)
 LATE = -1
+THREADS = 8
+"""Of the worker whose threads are counted."""
 
 
 @perdure.step(name="double")
@@ -40,6 +43,15 @@ async def sleeper(until: datetime) -> int:
 def sync_sleeper(until: datetime) -> int:
     perdure.sleep_until(until)
     return 1
+
+
+_together = threading.Barrier(THREADS)
+
+
+@perdure.workflow(name="durability.meeting")
+def meeting() -> int:
+    """Holds a thread until all that there may be are held."""
+    return int(_together.wait(timeout=60) >= 0)
 
 
 @perdure.workflow(name="durability.receiver")
@@ -84,6 +96,7 @@ WAITERS: list[perdure.Workflow[..., Any]] = [
     parent,
     sleeper,
     sync_sleeper,
+    meeting,
     receiver,
     sync_receiver,
     napper,
