@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ def test_all_that_several_begin_is_done_once(size: int, works: list[bool]) -> No
 
     def begin(first: int) -> None:
         for place, blocks in enumerate(works, first):
-            pool.begin(lambda place=place, blocks=blocks: work(place, blocks=blocks))
+            pool.begin(partial(work, place, blocks=blocks))
 
     begun = [threading.Thread(target=begin, args=(n * len(works),)) for n in range(3)]
     for thread in begun:
