@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 E = TypeVar("E")
 
 TURN = 0.02
-"""Seconds that a flush waits, at most, until all whom the last one woke have run."""
+"""Seconds that a flush waits, at most, until all threads that the last one woke have run, and
+then until all tasks have."""
 
 
 class Flush(Generic[E]):
@@ -77,8 +78,8 @@ class Flush(Generic[E]):
 
     def give_turn(self) -> None:
         """Return when all who were woken have run, or have had the time to."""
-        if self._ran is not None:
-            all(self._ran.acquire(timeout=TURN) for _ in ("threads", "tasks"))
+        if self._ran is not None and self._ran.acquire(timeout=TURN):
+            self._ran.acquire(timeout=TURN)
 
     def _open_gate(self) -> None:
         try:
