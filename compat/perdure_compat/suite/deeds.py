@@ -14,7 +14,7 @@ from typing import Any
 from perdure.backend import Backend, Batch
 from perdure_compat.harness import Place
 
-from .records import AT_ONCE, PATIENT, claim, end, info, job, record, step
+from .records import AT_ONCE, PATIENT, claim, claim_beside, end, ids, info, job, record, step
 
 
 def say(something: Any) -> None:
@@ -38,7 +38,9 @@ def submit(backend: Backend, *, ids: list[str], input_json: str) -> None:
 
 def take(backend: Backend, *, worker: str, limit: int) -> None:
     """Claim until nothing is left, and say what was claimed."""
-    while claimed := claim(backend, worker, limit=limit):
+    seen: list[str] = []
+    while claimed := claim_beside(backend, worker, known=seen, limit=limit):
+        seen += ids(claimed)
         say([[one.id, one.epoch] for one in claimed])
 
 
@@ -56,7 +58,7 @@ def hold(backend: Backend, *, worker: str, lease: float, record: bool) -> None:
 def work(backend: Backend, *, worker: str, lease: float, steps: int) -> None:
     """Claim a few at a time, record their steps and end them; say each record and end."""
     backend.join(info(worker), lease=timedelta(seconds=lease))
-    while claimed := claim(backend, worker, limit=3):
+    while claimed := claim_beside(backend, worker, limit=3):
         for seq in range(1, steps + 1):
             some = [step(one.id, seq, epoch=one.epoch) for one in claimed]
             backend.commit(worker, Batch(steps=some))

@@ -1,7 +1,7 @@
 """Short ways to make the records and situations that the tests begin with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zlib import crc32
@@ -18,6 +18,7 @@ from perdure.backend import (
     Transition,
     WorkerInfo,
 )
+from perdure.errors import OutcomeUnknown
 from perdure.mail import SENT, Sight, Watch
 from perdure.model import Message, Status, StepRecord, Wait, WorkflowRecord
 from perdure.streams import Item, Reading
@@ -86,6 +87,21 @@ def submit(backend: Backend, *workflow_ids: str, **changes: Any) -> None:
 def claim(backend: Backend, worker_id: str, *, limit: int = 1000) -> list[Claimed]:
     """Claim from `LANE`."""
     return list(backend.claim(worker_id, [LANE], limit=limit))
+
+
+def claim_beside(
+    backend: Backend, worker_id: str, *, known: Collection[str] = (), limit: int = 1000
+) -> list[Claimed]:
+    """Claim while others do, as an engine does: whose claim was not answered gives it back.
+
+    A backend whose claims commit by themselves cannot always tell what became of one
+    that lost a race. `known` is what the worker runs.
+    """
+    while True:
+        try:
+            return claim(backend, worker_id, limit=limit)
+        except OutcomeUnknown:
+            backend.reconcile(worker_id, known)
 
 
 def ids(records: Sequence[Claimed | Submission | WorkflowRecord]) -> list[str]:

@@ -1,6 +1,7 @@
 """Cancellation: a request that counts once, and an end that waits for who runs."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from .records import (
     PATIENT,
     WHEN,
     claim,
+    claim_beside,
     drain,
     end,
     finish,
@@ -345,7 +347,8 @@ def test_who_is_claimed_at_the_time_is_either_cancelled_or_asked(
         def cancel_it(one: str = one) -> Status:
             return rival.cancel([one], reason="")[one]
 
-        claimed, status = at_once(lambda: ids(claim(backend, OWNER)), cancel_it)
+        earlier = [f"w{n}" for n in range(turn)]
+        claimed, status = at_once(partial(claim_beside, backend, OWNER, known=earlier), cancel_it)
         assert get(backend, one).status is status
         assert status is (Status.RUNNING if claimed else Status.CANCELLED)
         assert (one in backend.requests(OWNER)) == bool(claimed)
