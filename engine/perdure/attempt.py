@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from . import clock
 from .backend import Claimed, Transition
 from .cancellation import Cancellation
 from .definition import StepDefinition, WorkflowDefinition
@@ -26,15 +25,12 @@ from .flush import Flush
 from .host import Host
 from .inbox import Inbox
 from .model import History, Status, StepRecord
+from .rest import Rest
 from .streams import Item
 from .transit import Inscription, Record
 from .vigil import Vigil
 
 log = logging.getLogger("perdure")
-
-
-TURNS = 10
-"""Turns of the event loop in which nothing moves before a workflow leaves memory."""
 
 
 class Abandoned(asyncio.CancelledError):
@@ -71,10 +67,6 @@ class Attempt:
     """The last flush that carries a record of this workflow; set by the recorder."""
     bodies: set[object] = attrs.field(factory=set[object])
     """The tries of steps that run now."""
-    active: int = 1
-    """How many lines of execution do anything but wait durably, or for others that do."""
-    moves: int = 0
-    """Grows whenever a line of an async workflow begins, ends, waits, or goes on."""
     strike: Callable[[], None] = attrs.field(default=_nothing)
     """Tells the code of an async workflow, on its loop, that it is cancelled."""
     errand: "Future[None] | None" = None
@@ -90,8 +82,7 @@ class Attempt:
     # What few workflows have is made when it is asked for: each makes an attempt.
     _items: int = 0
     _inbox: Inbox | None = None
-    _vigils: set[Vigil] | None = None
-    _nudges: set[threading.Event] | None = None
+    _rest: Rest | None = None
     _children: set[str] | None = None
     _undo: list[Undo] | None = None
     _cancellation: Cancellation | None = None
@@ -166,6 +157,14 @@ class Attempt:
         return self._cancellation
 
     @property
+    def rest(self) -> Rest:
+        """Its waits."""
+        if self._rest is None:
+            with _MAKING:
+                self._rest = self._rest or Rest(self)
+        return self._rest
+
+    @property
     def undo(self) -> list[Undo]:
         """The steps that undo it if it fails, the oldest first."""
         self._undo = self._undo if self._undo is not None else []
@@ -184,69 +183,6 @@ class Attempt:
             if self._inbox is None:
                 self._inbox = Inbox()
             return self._inbox
-
-    # ------------------------------------------------------------------ waits
-
-    def enter(self, vigil: Vigil) -> None:
-        """It is in this durable wait."""
-        with self._lock:
-            self._vigils = {*(self._vigils or ()), vigil}
-            self.cancellation.unwinding = False
-
-    def leave(self, vigil: Vigil) -> None:
-        """It is no longer."""
-        with self._lock:
-            if self._vigils is not None:
-                self._vigils.discard(vigil)
-
-    def nudged(self, event: threading.Event) -> None:
-        """Set the event when a request to cancel comes, or the end of the attempt."""
-        with self._lock:
-            self._nudges = self._nudges if self._nudges is not None else set()
-            self._nudges.add(event)
-
-    def shift(self, by: int) -> None:
-        """A line of execution of a sync workflow begins (+1) or stops (-1) to do something."""
-        with self._lock:
-            self.active += by
-        self.rest()
-
-    def rest(self) -> None:
-        """Leave memory, if nothing runs but durable waits that need not stay in it.
-
-        Of an async workflow only its loop may call it. What has just been woken there
-        gets its turn first: from the end of a task to who waits for it, through groups
-        of futures, there are some turns.
-        """
-        if self.active or self.ended:
-            return
-        if self.tasks:
-            self._rest_after(TURNS, self.moves)
-        else:
-            self._rest()
-
-    def _rest_after(self, turns: int, moves: int) -> None:
-        """The same after so many turns of the loop in which no line has moved."""
-        if moves != self.moves:
-            return
-        if turns:
-            self.host.loop.call_soon(self._rest_after, turns - 1, moves)
-        else:
-            self._rest()
-
-    def _rest(self) -> None:
-        if self.active or self.ended or self.bodies or self.cancellation.unwinding:
-            return
-        seen = self.seen  # before the look at the waits: what is counted here has ended them
-        with self._lock:
-            vigils = list(self._vigils or ())
-        if self.cancellation.pending:
-            self.strike()
-        elif vigils and not any(vigil.over for vigil in vigils):
-            now, linger, crowded = self.host.now(), self.host.linger, self.host.crowded()
-            stay = max(vigil.leaves_at(now, linger, crowded=crowded) for vigil in vigils)
-            if clock.monotonic() >= stay:
-                self._suspend(vigils, seen)
 
     # ------------------------------------------------------------------- ends
 
@@ -288,7 +224,7 @@ class Attempt:
         """End, back to the queue: another attempt goes on from the last record."""
         self.finish(Status.ENQUEUED)
 
-    def _suspend(self, vigils: Sequence[Vigil], seen: int) -> None:
+    def suspend(self, vigils: Sequence[Vigil], seen: int) -> None:
         """End, out of memory: another attempt goes on when one of the waits is over."""
         missing = [vigil.missing for vigil in vigils if not vigil.timer]
         if self._end():
@@ -327,8 +263,8 @@ class Attempt:
             self._interrupt.set()
         if self.task is not None:
             self._on_loop(self.cancel_tasks)
-        elif not self.definition.is_async:
-            self._end_vigils()
+        elif not self.definition.is_async and self._rest is not None:
+            self._rest.disturb()
 
     def unwound(self) -> None:
         """The code of an async workflow has come to its end."""
@@ -379,23 +315,15 @@ class Attempt:
         if self.definition.is_async:
             self._on_loop(self.strike)
         else:
-            self._end_vigils()
+            self.rest.disturb()
 
     def look_around(self) -> None:
-        """As `rest`, from any thread."""
+        """Have it leave memory, if it can; from any thread."""
         if self.definition.is_async:
-            self._on_loop(self.rest)
+            self._on_loop(self.rest.look)
         else:
-            self.rest()
+            self.rest.look()
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, so nothing waits
             self.host.loop.call_soon_threadsafe(call)
-
-    def _end_vigils(self) -> None:
-        with self._lock:
-            vigils, nudges = list(self._vigils or ()), list(self._nudges or ())
-        for vigil in vigils:
-            vigil.end()
-        for nudge in nudges:
-            nudge.set()

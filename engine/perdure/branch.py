@@ -85,8 +85,8 @@ class Branch:
 
     def begin(self) -> None:
         """It runs from now on, beside the line that began it."""
-        self.attempt.active += 1
-        self.attempt.moves += 1
+        self.attempt.rest.active += 1
+        self.attempt.rest.moves += 1
         if self.parent is not None:
             self.parent.change(live=+1)
 
@@ -95,7 +95,7 @@ class Branch:
         self.change(alive=False)
         if self.parent is not None:
             self.parent.change(live=-1)
-        self.attempt.rest()
+        self.attempt.rest.look()
 
     def wait(self, by: int) -> None:
         """It enters (+1) or leaves (-1) a durable wait."""
@@ -111,8 +111,8 @@ class Branch:
         self._waits += waits
         self._live += live
         self._holds += holds
-        self.attempt.active += self._active() - before
-        self.attempt.moves += 1
+        self.attempt.rest.active += self._active() - before
+        self.attempt.rest.moves += 1
 
     def _active(self) -> bool:
         # Who has started others and does not wait itself waits for them, as far as can be seen.

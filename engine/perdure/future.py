@@ -32,7 +32,7 @@ class Future(Generic[R_co]):
 
     def __attrs_post_init__(self) -> None:
         self._attempt = self._line.attempt
-        self._attempt.shift(+1)
+        self._attempt.rest.shift(+1)
 
     def result(self) -> R_co:
         """What the step returns; raises what it raises.
@@ -40,8 +40,8 @@ class Future(Generic[R_co]):
         A step that has not begun yet runs here and now, so that workflows which
         fill the thread pool and wait for their own steps cannot block each other.
         """
-        self._attempt.shift(-1)
-        self._attempt.nudged(self._nudge)
+        self._attempt.rest.shift(-1)
+        self._attempt.rest.nudged(self._nudge)
         try:
             self.begin()
             while not self._over:
@@ -50,7 +50,7 @@ class Future(Generic[R_co]):
                 if not self._over:
                     self._nudge.wait()
         finally:
-            self._attempt.shift(+1)
+            self._attempt.rest.shift(+1)
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]  # set where there is no error
@@ -66,7 +66,7 @@ class Future(Generic[R_co]):
         except BaseException as error:  # noqa: BLE001 (it is raised where the result is asked for)
             self._error = error
         finally:
-            self._attempt.shift(-1)
+            self._attempt.rest.shift(-1)
             self._over = True
             self._nudge.set()
 

@@ -125,7 +125,7 @@ class Awaiting:
         # The root is told when nothing else moves any more, and whatever waits unwinds.
         line = _line(slot)
         line.wait(+1)
-        slot.attempt.rest()
+        slot.attempt.rest.look()
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -243,14 +243,14 @@ def _left(attempt: Attempt, vigil: Vigil) -> float | None:
 def _waiting(slot: Slot, vigil: Vigil) -> Generator[None, None, None]:
     """Count the line as waiting, and have somebody look for what it waits for."""
     attempt = slot.attempt
-    attempt.enter(vigil)
+    attempt.rest.enter(vigil)
     _count(slot, +1)
     try:
         if not attempt.ended:
             attempt.host.watch(attempt, vigil)
         yield
     finally:
-        attempt.leave(vigil)
+        attempt.rest.leave(vigil)
         _count(slot, -1)
 
 
@@ -258,9 +258,9 @@ def _count(slot: Slot, by: int) -> None:
     if slot.attempt.definition.is_async:
         _line(slot).wait(by)
         if by > 0:
-            slot.attempt.rest()
+            slot.attempt.rest.look()
     else:
-        slot.attempt.shift(-by)
+        slot.attempt.rest.shift(-by)
 
 
 def _line(slot: Slot) -> Branch:
