@@ -1,10 +1,12 @@
 """The backend for PostgreSQL."""
 
+import os
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 from perdure.backend import Wakeups
 from perdure.errors import ConfigurationError
@@ -19,13 +21,22 @@ _PATIENCE = 1 / 8
 """How much of a lease one heartbeat may take: half of the usual time between two."""
 _SHORTEST = 250
 """Milliseconds that it may take however short the lease."""
+_PLANNING = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+"""One plan for each statement and connection, and never one that reads a whole table.
+
+To plan a statement takes as long as to run it for one workflow. A plan that is kept, but was
+made while the tables were small, would read them from end to end when they have grown.
+Given as a session begins, which no pooler hands on to others.
+"""
+_NO_OPTIONS = re.compile("startup parameter|command-line option")
+"""How poolers refuse them."""
 
 
 class PostgresBackend(ServerBackend):
     """PostgreSQL 13 or newer, through psycopg.
 
     Tables live in the schema `namespace`. Nothing depends on the state of a
-    session, so a pooler in transaction mode may stand in between.
+    session but how fast it is, so a pooler in transaction mode may stand in between.
     """
 
     # A process that is stopped in between must not hold its locks for ever.
@@ -36,6 +47,28 @@ class PostgresBackend(ServerBackend):
 
     def __init__(self, url: str, *, namespace: str = "perdure") -> None:
         super().__init__(POSTGRES, url, namespace=namespace)
+        self._plans = True
+
+    def _make(self) -> Engine:
+        engine = super()._make()
+        event.listen(engine, "do_connect", self._connect)
+        return engine
+
+    def _connect(
+        self, dialect: Any, _: object, arguments: Sequence[Any], parameters: Mapping[str, Any]
+    ) -> Any:
+        """A connection that keeps its plans; None: as SQLAlchemy would, without."""
+        if not self._plans:
+            return None
+        own = parameters.get("options") or os.environ.get("PGOPTIONS", "")
+        asked = {**parameters, "options": f"{own} {_PLANNING}".strip()}
+        try:
+            return dialect.connect(*arguments, **asked)
+        except dialect.loaded_dbapi.OperationalError as error:
+            if not _NO_OPTIONS.search(str(error)):
+                raise
+            self._plans = False
+            return None
 
     def _check(self, connection: Connection) -> None:
         if wire.parameter(connection, "crdb_version") is not None:
@@ -47,6 +80,9 @@ class PostgresBackend(ServerBackend):
             raise ConfigurationError(
                 f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
             )
+        # A pooler may also drop them without a word. Then each execution gets a plan of its own.
+        (mode,) = self.session(connection).execute("SHOW plan_cache_mode")[0]
+        self._prepares &= mode == "force_generic_plan"
 
     def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:
         # A heartbeat that hangs must be known for missed while the lease still holds.

@@ -37,7 +37,7 @@ class PostgresWakeups(SqlWakeups):
         driver.execute(f'LISTEN "{self.channel}"'.encode())
         ready()
         while not self._stop.is_set():
-            for notice in driver.notifies(timeout=_GLANCE, stop_after=1):
+            for notice in driver.notifies(timeout=_GLANCE):
                 heard(_read(notice.payload))
 
 

@@ -1,8 +1,8 @@
-"""A caller's connection, of whichever library, as statements need it."""
+"""A caller's connection, of whichever library, as a session needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Any, Self
+from typing import Any
 
 import attrs
 from sqlalchemy import Connection
@@ -23,14 +23,17 @@ class Borrowed:
         """The driver's connection below."""
         return self._connection.connection.driver_connection
 
-    def exec_driver_sql(self, text: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Run a statement."""
-        return self._connection.exec_driver_sql(text, dict(parameters) if parameters else None)
+    def rows(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        result = self._connection.exec_driver_sql(text, dict(parameters) or None)
+        return result.fetchall() if result.returns_rows else ()
+
+    def count(self, text: str, each: Sequence[Mapping[str, Any]]) -> int:
+        return self._connection.exec_driver_sql(text, [dict(one) for one in each]).rowcount
 
 
 @attrs.frozen
 class Native:
-    """A driver's own cursor, which answers as SQLAlchemy's results do."""
+    """A cursor of a driver."""
 
     _cursor: Any
 
@@ -44,20 +47,17 @@ class Native:
         """Whether its calls are awaited; then it works in a greenlet only."""
         return iscoroutinefunction(self._cursor.execute)
 
-    @property
-    def returns_rows(self) -> bool:
-        """Whether the last statement has an answer."""
-        return self._cursor.description is not None
-
-    def exec_driver_sql(self, text: str, parameters: Mapping[str, Any] | None = None) -> Self:
-        """Run a statement; its answer is to be fetched before the next."""
+    def rows(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
         self._over(self._cursor.execute(text, parameters or ()))
-        return self
-
-    def fetchall(self) -> list[Any]:
-        """All rows of the answer."""
-        rows: list[Any] = self._over(self._cursor.fetchall())
+        if self._cursor.description is None:
+            return ()
+        rows: Sequence[Any] = self._over(self._cursor.fetchall())
         return rows
+
+    def count(self, text: str, each: Sequence[Mapping[str, Any]]) -> int:
+        self._over(self._cursor.executemany(text, each))
+        count: int = self._cursor.rowcount
+        return count
 
     def _over(self, answer: Any) -> Any:
         return await_only(answer) if self.awaited else answer

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from .compiled import Compiled
 from .connections import Connections, Only
 from .dialect import Dialect
+from .link import Direct, Link
 from .runner import Runner
 from .session import Session
 
@@ -24,6 +25,7 @@ class Database(ABC):
         self._schema = schema
         self._where = where
         self.compiled = Compiled(dialect, schema)
+        self.reach: Callable[[Connection], Link] = Direct.beneath
         self._connections = self._pool()
         self.runner = Runner(
             connections=self._connections,
@@ -65,7 +67,7 @@ class Database(ABC):
 
     def session(self, connection: Connection) -> Session:
         """The statements of this backend on a connection that the runner lends."""
-        return Session(connection, self.compiled)
+        return Session(self.reach(connection), self.compiled)
 
     def _read(self, work: Callable[[Session], T]) -> T:
         return self.runner.run(lambda conn: work(self.session(conn)), writes=False)

@@ -11,7 +11,7 @@ from perdure.backend import Existing, Guest, SendAnswer, Submission
 from perdure.guest import Guests, unfit
 from perdure.model import Message
 
-from .callers import joined
+from .callers import Borrowed, Native, joined
 from .mail import SqlMail
 from .session import Session
 
@@ -61,7 +61,7 @@ class SqlGuests(SqlMail, Guests):
             return self.within(connection, work)
         return await greenlet_spawn(self._visit, caller, work)
 
-    def _visit(self, caller: Any, work: Callable[[Guest], T]) -> T:
-        session = self.session(caller)
+    def _visit(self, caller: Borrowed | Native, work: Callable[[Guest], T]) -> T:
+        session = Session(caller, self.compiled)
         self._begin_for(session, caller.driver)
         return work(SqlGuest(session, self._submitting, self._sending))

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
 from perdure.errors import BackendRefused, ConfigurationError
 
@@ -55,6 +55,8 @@ class ServerBackend(SqlBackend):
                 connection.close()
                 raise
             self._unchecked = False
+        driver: Any = connection.connection.driver_connection
+        driver.prepare_threshold = 5 if self._prepares else None
         return connection
 
     def _engine(self) -> Engine:
@@ -64,7 +66,7 @@ class ServerBackend(SqlBackend):
 
     def _make(self) -> Engine:
         try:
-            engine = create_engine(
+            return create_engine(
                 wire.completed(self._url, drivername=self._dialect.driver),
                 poolclass=NullPool,
                 isolation_level="AUTOCOMMIT",
@@ -75,11 +77,6 @@ class ServerBackend(SqlBackend):
                 f"{self._dialect.scheme}:// needs a driver that is not installed ({error}). "
                 f"Install it: pip install 'perdure[{self._dialect.extra}]'"
             ) from error
-        event.listen(engine, "connect", self._connected)
-        return engine
-
-    def _connected(self, driver: Any, _: object) -> None:
-        driver.prepare_threshold = 5 if self._prepares else None
 
     def _unprepare(self) -> None:
         self._prepares = False
@@ -92,7 +89,7 @@ class ServerBackend(SqlBackend):
                 # Gone with the transaction, so a pooler may hand the session on.
                 session.execute(self._limits)
             yield
-            if wire.aborted(session.connection):
+            if wire.aborted(session.link.driver):
                 # Its COMMIT would report success and be a rollback.
                 raise BackendRefused(f"{self._where}: a statement failed and nobody noticed")
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from .compiled import Build, Compiled
 from .dialect import Dialect
+from .link import Link
 
 NO_PARAMETERS: Mapping[str, Any] = {}
 
@@ -18,7 +18,7 @@ NO_PARAMETERS: Mapping[str, Any] = {}
 class Session:
     """What a verb works with."""
 
-    connection: Connection
+    link: Link
     compiled: Compiled
 
     @property
@@ -39,8 +39,7 @@ class Session:
         """Run a statement for each of these parameters; how many rows it wrote in all."""
         if not each:
             return 0
-        text = self.compiled.text(build, *shape)
-        return self.connection.exec_driver_sql(text, list(each)).rowcount
+        return self.link.count(self.compiled.text(build, *shape), each)
 
     @contextmanager
     def transaction(self, *, begin: Callable[[], object]) -> Generator[None, None, None]:
@@ -60,8 +59,4 @@ class Session:
         self, text: str, parameters: Mapping[str, Any] = NO_PARAMETERS
     ) -> Sequence[tuple[Any, ...]]:
         """Run a text as it is."""
-        result = self.connection.exec_driver_sql(text, dict(parameters) or None)
-        if not result.returns_rows:
-            return ()
-        rows: Sequence[Any] = result.fetchall()
-        return rows
+        return self.link.rows(text, parameters)

@@ -102,9 +102,8 @@ def parameter(connection: Connection, name: str) -> str | None:
     return value
 
 
-def aborted(connection: Connection) -> bool:
+def aborted(driver: Any) -> bool:
     """Whether the transaction under way can only be rolled back."""
-    driver: Any = connection.connection.driver_connection
     state: str = driver.info.transaction_status.name
     return state == "INERROR"
 

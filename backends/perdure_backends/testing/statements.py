@@ -11,6 +11,7 @@ import attrs
 from sqlalchemy import Connection, Engine, event
 
 from perdure_backends.sql.backend import SqlBackend
+from perdure_backends.sql.link import Direct
 from perdure_backends.sql.runner import Lender
 
 
@@ -74,11 +75,53 @@ def intercept(backend: SqlBackend, interceptor: Interceptor) -> None:
         raise TypeError(f"{backend!r} has an interceptor already")
     watched = _Watched(backend.runner.connections, interceptor)
     backend.runner = attrs.evolve(backend.runner, connections=watched)
+    backend.reach = partial(_overheard, interceptor)
+
+
+def _overheard(interceptor: Interceptor, connection: Connection) -> Direct:
+    return Direct(_Driver(connection.connection.driver_connection, interceptor))
+
+
+@attrs.frozen
+class _Driver:
+    """A driver's connection that tells of its statements."""
+
+    _real: Any
+    _interceptor: Interceptor
+
+    def cursor(self) -> "_Cursor":
+        """Another cursor that tells."""
+        return _Cursor(self._real.cursor(), self._real, self._interceptor)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@attrs.frozen
+class _Cursor:
+    """A driver's cursor that tells."""
+
+    _real: Any
+    _driver: Any
+    _interceptor: Interceptor
+
+    def execute(self, text: str, parameters: Any) -> None:
+        """Run a statement, if the interceptor does."""
+        run = partial(self._real.execute, text, parameters)
+        self._interceptor.execute(Statement(text, self._driver, run))
+
+    def executemany(self, text: str, each: Any) -> None:
+        """Run it for each, if the interceptor does."""
+        run = partial(self._real.executemany, text, each)
+        self._interceptor.execute(Statement(text, self._driver, run))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
 
 @attrs.define(eq=False)
 class _Watched:
-    """Lends what another lender has, with an ear on each connection."""
+    """Lends what another lender has, with an ear on what SQLAlchemy runs on it: migrations."""
 
     _lender: Lender
     _interceptor: Interceptor
