@@ -81,7 +81,7 @@ class PostgresBackend(ServerBackend):
                 f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
             )
         # A pooler may also drop them without a word. Then each execution gets a plan of its own.
-        (mode,) = self.session(connection).execute("SHOW plan_cache_mode")[0]
+        mode = connection.exec_driver_sql("SHOW plan_cache_mode").scalar_one()
         self._prepares &= mode == "force_generic_plan"
 
     def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:
