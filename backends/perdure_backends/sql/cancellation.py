@@ -34,7 +34,7 @@ _at_once = or_(_parked, and_(workflows.c.epoch == constant(0), ~_running))
 """Nobody has run its code, or nobody but a person will."""
 
 
-def ask(dialect: Dialect, waits: bool) -> Any:  # noqa: FBT001 (a shape)
+def ask(dialect: Dialect, waits: bool) -> Any:  # noqa: FBT001 (part of its name: see Compiled)
     """Ask workflows to cancel that are not asked yet, or end them at once.
 
     For one alone it waits; of several it passes over those that somebody holds, because

@@ -81,7 +81,7 @@ def order(table: FromClause) -> tuple[ColumnElement[Any], ...]:
     return (table.c.priority, table.c.run_at, table.c.workflow_id)
 
 
-def claim(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+def claim(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (part of its name: see Compiled)
     """Claim from all lanes in one statement: the first of each, merged."""
     gate = fence()
     lane = dialect.rowset("lane", LANE)
@@ -108,7 +108,7 @@ def claim(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
     return take(dialect, gate, dialect.picked(workflows.c.workflow_id, best))
 
 
-def claim_shard(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+def claim_shard(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (part of its name: see Compiled)
     """Claim from one lane and one shard."""
     gate = fence()
     candidate = workflows.alias("candidate")
@@ -125,7 +125,7 @@ def claim_shard(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a sha
     return take(dialect, gate, dialect.picked(workflows.c.workflow_id, chosen))
 
 
-def heads(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
+def heads(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (part of its name: see Compiled)
     """Which shards of a lane have something due, and how urgent it is."""
     branches: list[Select[Any]] = []
     for shard in range(dialect.shards):
@@ -140,7 +140,7 @@ def heads(dialect: Dialect, suspects: bool) -> Any:  # noqa: FBT001 (a shape)
     return union_all(*branches)
 
 
-def candidates(dialect: Dialect, suspects: bool) -> Select[Any]:  # noqa: FBT001 (a shape)
+def candidates(dialect: Dialect, suspects: bool) -> Select[Any]:  # noqa: FBT001 (part of its name: see Compiled)
     """The first of one lane, unlocked."""
     return _in_lane(dialect, workflows, suspects=suspects).limit(bind("limit", Integer()))
 

@@ -68,7 +68,7 @@ RECORDED = ("workflow_id", "branch", "step_seq", "kind", "epoch")
 
 def record(
     dialect: Dialect,
-    plain: bool = False,  # noqa: FBT001, FBT002 (a shape)
+    plain: bool = False,  # noqa: FBT001, FBT002 (part of its name: see Compiled)
     *,
     gate: CTE | Row | None = None,
     fresh: bool = False,

@@ -125,7 +125,7 @@ def standing(dialect: Dialect) -> Select[Any]:
     ).where(dialect.among(workflows.c.workflow_id, "ids"))
 
 
-def load(dialect: Dialect, only_ended: bool) -> Select[Any]:  # noqa: FBT001 (a shape)
+def load(dialect: Dialect, only_ended: bool) -> Select[Any]:  # noqa: FBT001 (part of its name: see Compiled)
     """The records of these ids."""
     found = _records().where(dialect.among(workflows.c.workflow_id, "ids"))
     return found.where(_ENDED) if only_ended else found

@@ -55,7 +55,7 @@ class _Statements(SQLiteCompiler):
     """Without the OFFSET that SQLAlchemy adds as a parameter to each LIMIT."""
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
-        return f"\n LIMIT {self.process(select._limit_clause, **kw)}"  # noqa: SLF001 (no other way)
+        return f"\n LIMIT {self.process(select._limit_clause, **kw)}"  # noqa: SLF001 (what a compiler renders has no public name)
 
 
 def _compiler() -> Compiler:
