@@ -65,30 +65,6 @@ def test_a_claim_on_a_lost_connection_is_unknown_at_once(
     assert [claimed.id for claimed in postgres.claim("a", [LANE], limit=1)] == ["w"]
 
 
-def test_a_pooler_that_loses_prepared_statements_is_survived(
-    postgres: PostgresBackend,
-) -> None:
-    """The server forgets them, as behind a pooler that hands out another session."""
-    join(postgres, "a")
-    for _ in range(8):
-        assert postgres.heartbeat("a", lease=LEASE)
-
-    def forget(connection: Connection) -> int:
-        connection.exec_driver_sql("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
-        return _prepared(connection)
-
-    assert postgres.runner.run(forget) == 0
-    for _ in range(8):
-        assert postgres.heartbeat("a", lease=LEASE)
-    assert postgres.runner.run(_prepared) == 0
-
-
-def _prepared(connection: Connection) -> int:
-    found = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements")
-    count: int = found.scalar_one()
-    return count
-
-
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_restart_of_the_server_is_survived(postgres_restarts: "Restarts") -> None:
     with closing(PostgresBackend(postgres_restarts.url)) as backend:

@@ -1,4 +1,4 @@
-"""Plans of PostgreSQL that are made once for a connection: what they are good for, and where not."""
+"""Statements that PostgreSQL keeps prepared, and their plans: what for, and behind which pooler not."""
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -11,7 +11,18 @@ from sqlalchemy import Connection, make_url
 from perdure.backend import Batch
 from perdure_backends.postgres import PostgresBackend
 from perdure_compat.suite.races import until
-from perdure_compat.suite.records import LANE, claim, end, finish, get, join, own, step, submit
+from perdure_compat.suite.records import (
+    LANE,
+    LEASE,
+    claim,
+    end,
+    finish,
+    get,
+    join,
+    own,
+    step,
+    submit,
+)
 
 from .pooler import pooler
 
@@ -82,6 +93,24 @@ def test_behind_a_pooler_without_options_nothing_is_prepared(
             _live(backend, f"w{turn}")
         assert backend.runner.run(_prepared) == 0
         assert get(backend, "w0").status == "success"
+
+
+def test_a_pooler_that_loses_prepared_statements_is_survived(
+    postgres: PostgresBackend,
+) -> None:
+    """The server forgets them, as behind a pooler that hands out another session."""
+    join(postgres, "a")
+    for _ in range(8):
+        assert postgres.heartbeat("a", lease=LEASE)
+
+    def forget(connection: Connection) -> int:
+        connection.exec_driver_sql("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+        return _prepared(connection)
+
+    assert postgres.runner.run(forget) == 0
+    for _ in range(8):
+        assert postgres.heartbeat("a", lease=LEASE)
+    assert postgres.runner.run(_prepared) == 0
 
 
 def test_without_a_pooler_plans_are_kept(postgres: PostgresBackend) -> None:

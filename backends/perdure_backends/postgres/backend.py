@@ -47,7 +47,6 @@ class PostgresBackend(ServerBackend):
 
     def __init__(self, url: str, *, namespace: str = "perdure") -> None:
         super().__init__(POSTGRES, url, namespace=namespace)
-        self._plans = True
 
     def _make(self) -> Engine:
         engine = super()._make()
@@ -58,7 +57,7 @@ class PostgresBackend(ServerBackend):
         self, dialect: Any, _: object, arguments: Sequence[Any], parameters: Mapping[str, Any]
     ) -> Any:
         """A connection that keeps its plans; None: as SQLAlchemy would, without."""
-        if not self._plans:
+        if not self._prepares:
             return None
         own = parameters.get("options") or os.environ.get("PGOPTIONS", "")
         asked = {**parameters, "options": f"{own} {_PLANNING}".strip()}
@@ -67,7 +66,7 @@ class PostgresBackend(ServerBackend):
         except dialect.loaded_dbapi.OperationalError as error:
             if not _NO_OPTIONS.search(str(error)):
                 raise
-            self._plans = False
+            self._prepares = False
             return None
 
     def _check(self, connection: Connection) -> None:

@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from perdure.backend import News
+from perdure_backends.sql.link import driver_of
 from perdure_backends.sql.wakeups import SqlWakeups
 
 _GLANCE = 0.5
@@ -33,11 +34,11 @@ class PostgresWakeups(SqlWakeups):
     def _hear(
         self, connection: Connection, heard: Callable[[News], None], ready: Callable[[], None]
     ) -> None:
-        driver: Any = connection.connection.driver_connection
+        driver = driver_of(connection)
         driver.execute(f'LISTEN "{self.channel}"'.encode())
         ready()
         while not self._stop.is_set():
-            for notice in driver.notifies(timeout=_GLANCE):
+            for notice in driver.notifies(timeout=_GLANCE, stop_after=1):
                 heard(_read(notice.payload))
 
 

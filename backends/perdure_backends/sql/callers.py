@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
 from .dialect import Dialect
+from .link import driver_of
 
 
 @attrs.frozen
@@ -21,7 +22,7 @@ class Borrowed:
     @property
     def driver(self) -> Any:
         """The driver's connection below."""
-        return self._connection.connection.driver_connection
+        return driver_of(self._connection)
 
     def rows(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
         result = self._connection.exec_driver_sql(text, dict(parameters) or None)

@@ -56,7 +56,7 @@ class Database(ABC):
     def _migrating(self, session: Session) -> AbstractContextManager[None]:
         """What keeps rivals away while the tables change."""
 
-    def _unprepare(self) -> None:  # noqa: B027 (few have something to do)
+    def _unprepare(self) -> None:  # noqa: B027 (most prepare nothing that a pooler could mix up)
         """Do without prepared statements from now on."""
 
     def _one_statement(self, session: Session) -> AbstractContextManager[None]:

@@ -29,6 +29,11 @@ class Link(Protocol):
         ...
 
 
+def driver_of(connection: Connection) -> Any:
+    """The driver's connection that SQLAlchemy has opened."""
+    return connection.connection.driver_connection
+
+
 @attrs.frozen
 class Direct:
     """A connection of our own. Its errors are SQLAlchemy's all the same."""
@@ -37,8 +42,8 @@ class Direct:
 
     @classmethod
     def beneath(cls, connection: Connection) -> Self:
-        """The driver's connection that SQLAlchemy has opened."""
-        return cls(connection.connection.driver_connection)
+        """What lies beneath one of SQLAlchemy's."""
+        return cls(driver_of(connection))
 
     def rows(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
         try:

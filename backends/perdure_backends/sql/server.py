@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 
@@ -14,6 +14,7 @@ from . import wire
 from .backend import SqlBackend
 from .connections import Connections
 from .dialect import Dialect
+from .link import driver_of
 from .location import parsed
 from .session import Session
 
@@ -55,8 +56,7 @@ class ServerBackend(SqlBackend):
                 connection.close()
                 raise
             self._unchecked = False
-        driver: Any = connection.connection.driver_connection
-        driver.prepare_threshold = 5 if self._prepares else None
+        driver_of(connection).prepare_threshold = 5 if self._prepares else None
         return connection
 
     def _engine(self) -> Engine:

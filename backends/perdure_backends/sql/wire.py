@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from .errors import Fault, of_sqlstate
 from .expression import bind
+from .link import driver_of
 
 # A dead peer is noticed well within a lease; libpq's own defaults are hours.
 SETTINGS: Mapping[str, str] = {
@@ -97,8 +98,7 @@ def where(url: URL, *, scheme: str) -> str:
 
 def parameter(connection: Connection, name: str) -> str | None:
     """What the server announced when the connection was made."""
-    driver: Any = connection.connection.driver_connection
-    value: str | None = driver.info.parameter_status(name)
+    value: str | None = driver_of(connection).info.parameter_status(name)
     return value
 
 
@@ -110,6 +110,5 @@ def aborted(driver: Any) -> bool:
 
 def server_version(connection: Connection) -> int:
     """PostgreSQL's version as a number: 130004 is 13.4."""
-    driver: Any = connection.connection.driver_connection
-    version: int = driver.info.server_version
+    version: int = driver_of(connection).info.server_version
     return version

@@ -11,7 +11,7 @@ import attrs
 from sqlalchemy import Connection, Engine, event
 
 from perdure_backends.sql.backend import SqlBackend
-from perdure_backends.sql.link import Direct
+from perdure_backends.sql.link import Direct, driver_of
 from perdure_backends.sql.runner import Lender
 
 
@@ -79,7 +79,7 @@ def intercept(backend: SqlBackend, interceptor: Interceptor) -> None:
 
 
 def _overheard(interceptor: Interceptor, connection: Connection) -> Direct:
-    return Direct(_Driver(connection.connection.driver_connection, interceptor))
+    return Direct(_Driver(driver_of(connection), interceptor))
 
 
 @attrs.frozen
