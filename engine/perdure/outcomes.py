@@ -76,10 +76,10 @@ class Outcomes:
             if not self._hearing:
                 self._hearing = True
                 self.bell.on(News.ENDED, News.SENT, call=self.nudge)
+            self._nudged.set()
             if not self._polling:
                 self._polling = True
                 threads.start(self._run, name="outcomes")
-        self._nudged.set()
         return waiter.future
 
     def nudge(self) -> None:
@@ -95,7 +95,6 @@ class Outcomes:
         outage = Outage("ask for results")
         pause = SHORTEST_POLL
         while (waiters := self._waiting()) and not self._stop.is_set():
-            self._nudged.clear()
             try:
                 answered = outage.ride_out(lambda: self._poll(waiters), self._stop)
             except GivenUp:
@@ -113,14 +112,16 @@ class Outcomes:
     def _waiting(self) -> list[Waiter]:
         """Those who still wait; the thread ends when there are none."""
         with self._changed:
+            self._nudged.clear()
             self._waiters = [waiter for waiter in self._waiters if not waiter.future.done()]
             self._polling = bool(self._waiters)
             return list(self._waiters)
 
     def _poll(self, waiters: list[Waiter]) -> bool:
         """Ask once; whether anybody got an answer."""
-        answered = self._answer([w for w in waiters if w.record is None], first=True)
-        answered |= self._answer([w for w in waiters if w.record is not None], first=False)
+        new = [waiter for waiter in waiters if waiter.record is None]
+        known = [waiter for waiter in waiters if waiter.record is not None]
+        answered = self._answer(new, first=True) | self._answer(known, first=False)
         for waiter in waiters:
             if not waiter.told and clock.monotonic() - waiter.since > HELPLESS_AFTER:
                 waiter.told = True

@@ -3,9 +3,11 @@
 import asyncio
 import functools
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from perdure import outcomes
 from perdure.definition import WorkflowDefinition
 from perdure.model import WorkflowRecord
 from perdure.registry import Registry
+from perdure_compat.reference import MemoryBackend
 
 from .faulty import Faults, installed
-from .support import WITHIN, Door, engine_of, serving, until
+from .support import WITHIN, Door, Memory, engine_of, serving, until
 
 
 @pytest.fixture
@@ -227,3 +230,25 @@ def test_a_waiter_that_gives_up_during_a_failing_poll_breaks_nothing(
         go_on.set()
         with serving(sqlite_url, greet):
             assert handle.result(timeout=WITHIN) == "hello ada"
+
+
+def test_a_look_that_finds_no_end_is_not_repeated_at_once(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    real = MemoryBackend.load
+
+    def load(self: MemoryBackend, *args: Any, **options: Any) -> Any:
+        looks.append(time.monotonic())
+        return real(self, *args, **options)
+
+    with engine_of(memory.url, greet) as engine:
+        handle = engine.start(greet, "ada")
+        monkeypatch.setattr(MemoryBackend, "load", load)
+        waiting = in_thread(lambda: handle.result(timeout=WITHIN))
+        until(lambda: len(looks) >= 4)
+        with engine.worker():
+            assert waiting.result(WITHIN.total_seconds()) == "hello ada"
+    assert all(
+        after - before >= outcomes.SHORTEST_POLL / 2 for before, after in pairwise(looks[:4])
+    )
