@@ -36,7 +36,7 @@ RECONCILE_EVERY = 30.0
 
 @attrs.define
 class Pauses:
-    """How long to wait after a round in vain, in seconds."""
+    """How long to wait after a round that left nothing behind, in seconds."""
 
     _last: float = 0.0
     _expecting: bool = False
@@ -129,7 +129,7 @@ class Claimer:
             self.executor.wait_for_room(SHORTEST_POLL)
             self._nudged.clear()
             try:
-                pause = self._found() if self._round() else self._in_vain()
+                pause = 0.0 if self._round() else self._next_pause()
                 outage.over()
             except GivenUp:
                 return
@@ -142,24 +142,20 @@ class Claimer:
                 pause = LONGEST_POLL
             self._nudged.wait(pause)
 
-    def _found(self) -> float:
-        self._pauses.begin()
-        return 0.0
-
-    def _in_vain(self) -> float:
+    def _next_pause(self) -> float:
         return self._pauses.next(hears=self.bell.proven and self.executor.lease.held())
 
     def _round(self) -> bool:
-        """Ask once for everything there is room for; whether anything was found."""
+        """Ask once for everything there is room for; whether there may be more."""
         if not self.executor.lease.held():
             return False
         if clock.monotonic() >= self._reconcile_at:
             self._reconcile()
         self.announce()
-        found = False
+        more = False
         for turn in self._turns():
-            found |= self._claim(turn)
-        return self._claim_suspect() or found
+            more |= self._claim(turn)
+        return self._claim_suspect() or more
 
     def _reconcile(self) -> None:
         released = self.backend.reconcile(self.worker_id, self.executor.known())
@@ -180,7 +176,7 @@ class Claimer:
         return itertools.chain(groups[start:], groups[:start])
 
     def _claim(self, turn: Sequence[tuple[Lane, bool]]) -> bool:
-        """Ask for the lanes of a turn that there is room for; whether anything was found."""
+        """Ask for the lanes of a turn that there is room for; whether there may be more."""
         rooms = {colour: self.executor.room(is_async=colour) for _, colour in turn}
         lanes = [lane for lane, colour in turn if rooms[colour]]
         self._full = len(lanes) < len(turn)
@@ -190,7 +186,7 @@ class Claimer:
         limit = min(most, self.backend.capabilities.max_batch)
         claimed = self.backend.claim(self.worker_id, lanes, limit=limit)
         self._begin(claimed)
-        return bool(claimed)
+        return len(claimed) == limit
 
     def _claim_suspect(self) -> bool:
         """Take one workflow that may have killed its workers, if none such runs here."""
@@ -209,6 +205,7 @@ class Claimer:
     def _begin(self, claimed: Sequence[Claimed], *, suspect: bool = False) -> None:
         if not claimed:
             return
+        self._pauses.begin()
         known = {definition.name: definition for definition in self.serving()}
         replayed = [claim.id for claim in claimed if claim.epoch > 1]
         histories = {}

@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import perdure
+from perdure.claimer import SHORTEST_POLL
 from perdure.definition import WorkflowDefinition
 from perdure.registry import Registry
+from perdure_compat.reference import MemoryBackend
 
-from .support import WITHIN, Door, engine_of, serving, until
+from .support import WITHIN, Door, Memory, engine_of, serving, until
 
 
 @perdure.workflow(name="queueing.greet")
@@ -267,3 +270,25 @@ def test_a_record_tells_what_happened(sqlite_url: str) -> None:
         assert record.completed_at.utcoffset() == timedelta(0)
     with engine_of(sqlite_url) as engine, pytest.raises(perdure.WorkflowNotFound):
         engine.handle("nobody").record()
+
+
+def test_who_gets_less_than_it_asked_for_does_not_ask_again_at_once(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no more, so that a lone workflow costs one claim."""
+    claims: list[tuple[float, int]] = []
+    real = MemoryBackend.claim
+
+    def claim(self: MemoryBackend, *args: Any, **options: Any) -> Any:
+        begun = time.monotonic()
+        found = real(self, *args, **options)
+        claims.append((begun, len(found)))
+        return found
+
+    monkeypatch.setattr(MemoryBackend, "claim", claim)
+    with serving(memory.url, greet), engine_of(memory.url, greet) as elsewhere:
+        handle = elsewhere.start(greet, "ada")
+        assert handle.result(timeout=WITHIN) == "hello ada"
+        until(lambda: claims[-1][1] == 0 and any(found for _, found in claims))
+    (found,) = [index for index, (_, found) in enumerate(claims) if found]
+    assert claims[found + 1][0] - claims[found][0] >= SHORTEST_POLL / 2
