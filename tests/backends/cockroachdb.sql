@@ -483,7 +483,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq)
  SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
 FROM fence UNION ALL SELECT 'waits', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
 FROM awaited
@@ -541,7 +541,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id)
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq)
  SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
 FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
 FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT[]) AS anon_1
@@ -601,7 +601,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at, transition_item.wake_at AS wake_at, transition_item.cancelling AS cancelling
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(transition_wake_at)s AS BIGINT[]), CAST(%(transition_cancelling)s AS BOOLEAN[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at, wake_at, cancelling)),
@@ -651,7 +651,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at, transition_item.wake_at AS wake_at, transition_item.cancelling AS cancelling
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(transition_wake_at)s AS BIGINT[]), CAST(%(transition_cancelling)s AS BOOLEAN[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at, wake_at, cancelling)),
@@ -702,7 +702,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at, transition_item.wake_at AS wake_at, transition_item.cancelling AS cancelling
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(transition_wake_at)s AS BIGINT[]), CAST(%(transition_cancelling)s AS BOOLEAN[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at, wake_at, cancelling)),
@@ -742,7 +742,7 @@ recorded AS
 (INSERT INTO perdure.workflow_steps (workflow_id, step_seq, step_name, output, started_at, completed_at, epoch, status) SELECT step.workflow_id AS workflow_id, step.step_seq AS step_seq, step.step_name AS step_name, step.output AS output, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch, 'success'
 FROM perdure.workflows, step, fence
 WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
-FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.step_seq RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq, perdure.workflow_steps.kind, perdure.workflow_steps.epoch),
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.step_seq RETURNING perdure.workflow_steps.step_seq),
 transition AS MATERIALIZED
 (SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.status AS status, transition_item.output AS output, transition_item.error AS error, transition_item.error_message AS error_message, transition_item.run_at AS run_at, transition_item.wake_at AS wake_at, transition_item.cancelling AS cancelling
 FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_status)s AS TEXT[]), CAST(%(transition_output)s AS TEXT[]), CAST(%(transition_error)s AS TEXT[]), CAST(%(transition_error_message)s AS TEXT[]), CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(transition_wake_at)s AS BIGINT[]), CAST(%(transition_cancelling)s AS BOOLEAN[])) AS transition_item(workflow_id, epoch, status, output, error, error_message, run_at, wake_at, cancelling)),
@@ -879,7 +879,7 @@ awaited AS
 (INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT wait.workflow_id AS workflow_id, wait.branch AS branch, wait.step_seq AS step_seq, wait.kind AS kind, wait.due AS due, wait.epoch AS epoch
 FROM perdure.workflows, wait, fence
 WHERE perdure.workflows.workflow_id = wait.workflow_id AND perdure.workflows.workflow_id IN (SELECT wait_ids.workflow_id
-FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.workflow_id),
+FROM wait_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = wait.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY wait.workflow_id, wait.branch, wait.step_seq ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq),
 item AS MATERIALIZED
 (SELECT item_item.workflow_id AS workflow_id, item_item.stream AS stream, item_item.item_offset AS item_offset, item_item.place AS place, item_item.attempt AS attempt, item_item.value AS value, item_item.closes AS closes, item_item.epoch AS epoch
 FROM unnest(CAST(%(item_workflow_id)s AS TEXT[]), CAST(%(item_stream)s AS TEXT[]), CAST(%(item_item_offset)s AS BIGINT[]), CAST(%(item_place)s AS TEXT[]), CAST(%(item_attempt)s AS BIGINT[]), CAST(%(item_value)s AS TEXT[]), CAST(%(item_closes)s AS BOOLEAN[]), CAST(%(item_epoch)s AS BIGINT[])) AS item_item(workflow_id, stream, item_offset, place, attempt, value, closes, epoch)),

@@ -21,11 +21,12 @@ _PATIENCE = 1 / 8
 """How much of a lease one heartbeat may take: half of the usual time between two."""
 _SHORTEST = 250
 """Milliseconds that it may take however short the lease."""
-_PLANNING = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+_SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c timezone=UTC"
 """One plan for each statement and connection, and never one that reads a whole table.
 
 To plan a statement takes as long as to run it for one workflow. A plan that is kept, but was
 made while the tables were small, would read them from end to end when they have grown.
+The driver reads a time in UTC in a third of what one in another zone takes.
 Given as a session begins, which no pooler hands on to others.
 """
 _NO_OPTIONS = re.compile("startup parameter|command-line option")
@@ -60,7 +61,7 @@ class PostgresBackend(ServerBackend):
         if not self._prepares:
             return None
         own = parameters.get("options") or os.environ.get("PGOPTIONS", "")
-        asked = {**parameters, "options": f"{own} {_PLANNING}".strip()}
+        asked = {**parameters, "options": f"{own} {_SESSION}".strip()}
         try:
             return dialect.connect(*arguments, **asked)
         except dialect.loaded_dbapi.OperationalError as error:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -226,7 +227,7 @@ class SqlBackend(SqlGuests, Backend):
     def _claimed(self, found: Sequence[Sequence[Any]]) -> list[Claimed]:
         # RETURNING has no order.
         read = self._dialect.read
-        ordered = sorted(found, key=lambda row: (row[-2], row[-1], row[0].encode()))
+        ordered = sorted(found, key=itemgetter(-2, -1, 0))
         return [rows.claimed(row, read) for row in ordered]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:

@@ -102,7 +102,7 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
     Raises:
         BackendRefused: something in it cannot be stored.
     """
-    plain = bool(batch.steps) and all(map(_is_plain, batch.steps))
+    plain = bool(batch.steps) and not batch.consumptions and all(map(_is_plain, batch.steps))
     events = {step.workflow_id for step in batch.steps if step.kind == "event" and not plain}
     given: dict[str, Sequence[Row]] = {
         CONSUMPTIONS: [_consumption(each) for each in batch.consumptions],

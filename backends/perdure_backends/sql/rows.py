@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from perdure.backend import Claimed, Existing, Peer
@@ -104,8 +105,8 @@ def histories(rows: Iterable[Row], read: Read) -> list[History]:
     return [
         History(
             workflow_id=key,
-            steps=sorted(steps.get(key, ()), key=lambda s: (s.branch.encode(), s.seq)),
-            waits=sorted(waits.get(key, ()), key=lambda w: (w.branch.encode(), w.seq)),
+            steps=sorted(steps.get(key, ()), key=attrgetter("branch", "seq")),
+            waits=sorted(waits.get(key, ()), key=attrgetter("branch", "seq")),
         )
         for key in sorted({*steps, *waits})
     ]

@@ -63,7 +63,7 @@ WAIT: Fields = (
 
 
 RECORDED = ("workflow_id", "branch", "step_seq", "kind", "epoch")
-"""What tells of a step that was written now."""
+"""What tells of a step that was written now; of plain ones, and of waits, only their number counts."""
 
 
 def record(
@@ -114,7 +114,7 @@ def _insert(
     kept = insert if fresh else insert.on_conflict_do_nothing()
     if not dialect.fused:
         return kept
-    told = RECORDED if table is steps else ("workflow_id",)
+    told = RECORDED if fields is STEP else ("step_seq",)
     return kept.returning(*[table.c[name] for name in told])
 
 
