@@ -112,12 +112,11 @@ class Attempt:
 
     def now(self) -> datetime:
         """The time, and never before that of a step: what is later tells by it."""
-        self.latest = max(self.latest, self.host.now())
-        return self.latest
-
-    def settled(self) -> bool:
-        """Whether all records of this workflow so far are durable."""
-        return self.newest is None or self.newest.done
+        now = self.host.now()
+        if now < self.latest:
+            return self.latest
+        self.latest = now
+        return now
 
     def may_begin(self) -> bool:
         """Whether a body may begin now; False means: not yet, or the workflow is cancelled.

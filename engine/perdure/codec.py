@@ -37,8 +37,10 @@ class Codec(Generic[T]):
             SerializationError: it is not what the annotation says, or would not
                 come back equal.
         """
+        form = self._form
         try:
-            return orjson.dumps(self._form.dump(value)).decode()
+            plain = value if type(value) in form.verbatim else form.dump(value)
+            return orjson.dumps(plain).decode()
         except Exception as error:
             raise _undumpable(value, self.annotation, error) from error
 

@@ -36,12 +36,18 @@ async def execute(
         return outcome(record, definition.result)
     attempt = slot.attempt
     number = await _tried(slot, waits) if attempt.dues else 0
-    if not (attempt.settled() and attempt.may_begin()):
+    await waits.durable(attempt)
+    if not attempt.may_begin():
         await settle(slot, waits)
     started = attempt.host.now()
     while True:
         number += 1
-        step = _current(slot, definition, number)
+        step = CurrentStep(
+            slot,
+            definition.name,
+            number,
+            None if definition.timeout is None else clock.now() + definition.timeout,
+        )
         try:
             token = STEP.set(step)
             attempt.bodies.add(step)
@@ -51,9 +57,7 @@ async def execute(
                 attempt.bodies.discard(step)
                 STEP.reset(token)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 (a step may fail in any way)
-            final = _final(definition.retries, error, number)
-            if final is not None:
-                return _failed(slot, step, started, final)
+            _give_up(slot, step, started, _final(definition.retries, error, number))
             await _back_off(slot, definition.retries, step, error, waits)
         else:
             return _returned(slot, definition, step, started, value)
@@ -93,9 +97,10 @@ def _final(retries: Retry, error: BaseException, number: int) -> BaseException |
         return problem
 
 
-def _current(slot: Slot, definition: StepDefinition, number: int) -> CurrentStep:
-    timeout = definition.timeout
-    return CurrentStep(slot, definition.name, number, clock.now() + timeout if timeout else None)
+def _give_up(slot: Slot, step: CurrentStep, started: datetime, final: BaseException | None) -> None:
+    """Fail with this error, if the step ends with one."""
+    if final is not None:
+        _failed(slot, step, started, final)
 
 
 def _returned(

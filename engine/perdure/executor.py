@@ -18,7 +18,6 @@ from .courier import Courier
 from .definition import WorkflowDefinition
 from .errors import InvalidArguments, SerializationError
 from .host import Recorder
-from .journal import Journal
 from .lease import Lease
 from .lookout import Lookout
 from .loop import EventLoop, root_task
@@ -51,9 +50,10 @@ class Executor:
     """Seconds that a durable wait stays in memory."""
     desk: Any = None
     """What the handles of workflows started by workflows ask."""
-    journal: Journal = attrs.field(init=False)
+    recorder: Recorder[Attempt] = attrs.field(init=False)
     courier: Courier = attrs.field(init=False)
     lookout: Lookout = attrs.field(init=False)
+    loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     holds_lease: Callable[[], bool] = attrs.field(init=False)
     now: Callable[[], datetime] = attrs.field(init=False)
     draining: bool = attrs.field(default=False, init=False)
@@ -63,17 +63,11 @@ class Executor:
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        # Not as properties: each step asks for all of them.
+        self.loop = self.events.loop
         self.holds_lease, self.now = self.lease.held, self.lease.now
 
     # -------------------------------------------- the host of its workflows
-
-    @property
-    def recorder(self) -> Recorder[Attempt]:
-        return self.journal
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        return self.events.loop
 
     def ended(self, attempt: Attempt) -> None:
         self.forget([attempt])

@@ -68,19 +68,18 @@ class Journal:
     def record(self, attempt: Attempt, what: Record) -> None:
         """Add something that the code of a workflow has done."""
         with self._lock:
-            self._open.records.append((attempt, what))
-            self._carry(attempt)
+            attempt.newest = flush = self._open
+            flush.records.append((attempt, what))
+            if self._resting:
+                self._added.notify()
 
     def finish(self, attempt: Attempt, transition: Transition) -> None:
         """Add the end of an attempt."""
         with self._lock:
-            self._open.endings.append((attempt, transition))
-            self._carry(attempt)
-
-    def _carry(self, attempt: Attempt) -> None:
-        attempt.newest = self._open
-        if self._resting:
-            self._added.notify()
+            attempt.newest = flush = self._open
+            flush.endings.append((attempt, transition))
+            if self._resting:
+                self._added.notify()
 
     # ----------------------------------------------------- what worker calls
 

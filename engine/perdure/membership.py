@@ -146,7 +146,7 @@ class Membership:
         self._courier = Courier(self.backend, self._told, self._enqueued, self._asked)
         self._lookout = Lookout(self.backend, self.bell)
         self._journal = Journal(self.backend, self.id, self._through, self._lose, self._written)
-        self.executor.journal, self.executor.courier = self._journal, self._courier
+        self.executor.recorder, self.executor.courier = self._journal, self._courier
         self.executor.lookout = self._lookout
         self._claimer = Claimer(
             self.backend,

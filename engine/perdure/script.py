@@ -71,8 +71,9 @@ class Blocking:
     """In the thread of a sync workflow, or of one of its steps."""
 
     def durable(self, attempt: Attempt) -> "Over[None]":
-        if attempt.newest is not None:
-            attempt.newest.wait()
+        newest = attempt.newest
+        if newest is not None and not newest.done:
+            newest.wait()
         return Over(None)
 
     def pause(self, attempt: Attempt, seconds: float) -> "Over[None]":
@@ -109,7 +110,9 @@ class Awaiting:
 
     def durable(self, attempt: Attempt) -> Awaitable[None]:
         newest = attempt.newest
-        return Over(None) if newest is None else newest.arrival(attempt.host.loop)
+        if newest is None or newest.done:
+            return Over(None)
+        return newest.arrival(attempt.host.loop)
 
     def pause(self, attempt: Attempt, seconds: float) -> Awaitable[None]:
         del attempt
@@ -185,8 +188,7 @@ async def settle(slot: Slot, waits: Waits) -> None:
         CancelledError: the workflow is cancelled.
     """
     attempt = slot.attempt
-    if not attempt.settled():
-        await waits.durable(attempt)
+    await waits.durable(attempt)
     while not attempt.may_begin():
         if attempt.cancellation.pending:
             await waits.cancelled(slot)
