@@ -14,7 +14,7 @@ WAITED = {"p50_ms", "p99_ms", "same_process_p50_ms", "same_process_p99_ms", "com
 FIGURES = {
     "drain": DRAINED | LIMIT,
     "enqueue": {"single_workflows_per_second", "workflows_per_second", "ratio_to_bulk"},
-    "latency": WAITED | {"p50_commits"},
+    "latency": WAITED | {"p50_commits", "idle_commit_ms", "p50_idle_commits"},
     "steps": {"ms_per_step", "commit_ms", "commits_per_step"},
     "history": DRAINED | {"empty_workflows_per_second", "ratio_to_empty"},
     "snapshot": DRAINED | {"alone_workflows_per_second", "ratio_to_alone"},

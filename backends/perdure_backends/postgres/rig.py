@@ -5,7 +5,7 @@ literals, and ask nothing that one trusted worker need not ask: no fence, no gua
 no answers. What they reach is the ceiling.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,12 +97,12 @@ class PostgresRig:
                 row = (job.id, job.name, job.input_json, job.queue, job.priority, "{}")
                 copy.write_row(row)
 
-    def commit_seconds(self, times: int = 200) -> float:
+    def commit_seconds(self, pauses: Iterable[float]) -> float:
         """The median of a bare INSERT of one row and its commit."""
         insert = "INSERT INTO bare (text) VALUES (%s)"
         with self._connected() as driver, driver.cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, text text)")
-            found = median_seconds(lambda: cursor.execute(insert, (BARE_ROW,)), times)
+            found = median_seconds(lambda: cursor.execute(insert, (BARE_ROW,)), pauses)
             cursor.execute("DROP TABLE bare")
         return found
 

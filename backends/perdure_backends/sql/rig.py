@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 FILL_STEPS = """
 INSERT INTO workflow_steps (workflow_id, step_seq, step_name, status, output, epoch)
@@ -18,10 +18,11 @@ def text_of(payload: int) -> str:
     return f'"{"x" * payload}"'
 
 
-def median_seconds(act: Callable[[], object], times: int) -> float:
-    """How long an act takes."""
+def median_seconds(act: Callable[[], object], pauses: Iterable[float]) -> float:
+    """How long an act takes, after each of these pauses."""
     taken: list[float] = []
-    for _ in range(times):
+    for pause in pauses:
+        time.sleep(pause)
         begun = time.perf_counter()
         act()
         taken.append(time.perf_counter() - begun)

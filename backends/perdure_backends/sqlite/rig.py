@@ -1,7 +1,7 @@
 """What the benchmark measures on SQLite beside the engine: the driver's own speed."""
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -89,12 +89,12 @@ class SqliteRig:
             )
             driver.execute("COMMIT")
 
-    def commit_seconds(self, times: int = 200) -> float:
+    def commit_seconds(self, pauses: Iterable[float]) -> float:
         """The median of a bare INSERT of one row and its commit."""
         insert = "INSERT INTO bare (text) VALUES (?)"
         with self._connected() as driver:
             driver.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, text TEXT)")
-            found = median_seconds(lambda: driver.execute(insert, (BARE_ROW,)), times)
+            found = median_seconds(lambda: driver.execute(insert, (BARE_ROW,)), pauses)
             driver.execute("DROP TABLE bare")
         return found
 

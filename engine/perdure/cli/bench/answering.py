@@ -14,6 +14,8 @@ from .run import Run
 _WARM = 5
 _UNEVEN = 0.013
 """Seconds that spread the submissions over the pauses of whoever polls."""
+_COMMITS = 200
+"""Of how many bare commits the median is taken."""
 
 
 def latency(run: Run) -> Figures:
@@ -29,6 +31,7 @@ def latency(run: Run) -> Figures:
             **_spread(other, ""),
             **_spread(same, "same_process_"),
             **_in_commits(where, percentile(other, 0.5), "p50_commits"),
+            **_idle_commits(where, percentile(other, 0.5)),
         }
 
 
@@ -36,12 +39,16 @@ def _waits(run: Run, engine: Engine, what: str) -> Sequence[float]:
     number = run.setting.workflows
     seconds: list[float] = []
     for done in range(number + _WARM):
-        time.sleep(_UNEVEN * (done % 7))
+        time.sleep(_pause(done))
         begun = time.perf_counter()
         engine.start(run.call()).result()
         seconds.append(time.perf_counter() - begun)
         run.show(what, done + 1, number + _WARM)
     return seconds[_WARM:]
+
+
+def _pause(number: int) -> float:
+    return _UNEVEN * (number % 7)
 
 
 def _spread(seconds: Sequence[float], prefix: str) -> Figures:
@@ -74,5 +81,13 @@ def steps(run: Run) -> Figures:
 def _in_commits(where: Ground, seconds: float, name: str) -> Figures:
     if where.rig is None:
         return {}
-    commit = where.rig.commit_seconds()
+    commit = where.rig.commit_seconds([0.0] * _COMMITS)
     return {"commit_ms": commit * 1e3, name: seconds / commit}
+
+
+def _idle_commits(where: Ground, seconds: float) -> Figures:
+    """In commits of whoever has paused as long: what has idled takes longer for the next thing."""
+    if where.rig is None:
+        return {}
+    commit = where.rig.commit_seconds(map(_pause, range(_COMMITS)))
+    return {"idle_commit_ms": commit * 1e3, "p50_idle_commits": seconds / commit}

@@ -5,7 +5,7 @@ makes a class known whose constructor takes `(url, *, namespace)`. Without one t
 benchmark tells the engine's figures alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from typing import Protocol, cast
@@ -35,8 +35,8 @@ class Rig(Protocol):
         """Write these workflows by the fastest way that there is."""
         ...
 
-    def commit_seconds(self, times: int = 200) -> float:
-        """The median of a bare insert and its commit."""
+    def commit_seconds(self, pauses: Iterable[float]) -> float:
+        """The median of a bare insert and its commit, one after each of these pauses."""
         ...
 
     def transactions(self) -> int | None:
