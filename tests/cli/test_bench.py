@@ -1,10 +1,15 @@
 """`perdure bench`: each workload, small; that its figures are there and make sense, not how fast."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+from perdure.cli.bench.crew import crew
+from perdure.cli.bench.ground import Ground
+from perdure.cli.bench.setting import Mode
 
 from .terminal import Perdure
 
@@ -79,6 +84,25 @@ def test_waiting_counts_the_threads_and_the_memory_of_the_workers(perdure: Perdu
 
 def test_drain_runs_sync_workflows_too(perdure: Perdure) -> None:
     assert bench(perdure, "drain", "--mode", "sync", "--workers", "1")["mode"] == "sync"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins processes")
+def test_a_pinned_worker_stays_on_one_processor(sqlite_url: str) -> None:
+    ground = Ground(sqlite_url, "perdure")
+    ground.engine().migrate()
+    with crew(ground, "work", size=2, pinned=True, mode=Mode.SYNC) as members:
+        for member in members:
+            member.go()
+            member.hear()
+        where = [_processors(member.process.pid) for member in members]
+    assert [len(each) for each in where] == [1, 1]
+    assert len({*where}) == min(2, len(os.sched_getaffinity(0)))
+
+
+def _processors(pid: int) -> frozenset[int]:
+    """Those on which any of its threads may run."""
+    threads = [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+    return frozenset(cpu for thread in threads for cpu in os.sched_getaffinity(thread))
 
 
 def test_a_table_is_printed_where_no_json_is_asked_for(perdure: Perdure) -> None:

@@ -1,5 +1,6 @@
 """The command: its options, which run follows which, and what it prints."""
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,6 +42,9 @@ def bench(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     payload: Annotated[int, typer.Option(min=0, help="Bytes of each argument and result.")] = 100,
     mode: Annotated[Mode, typer.Option(help="The colour of the workflows.")] = Mode.ASYNC,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="Keep each worker process on one processor (Linux).")
+    ] = False,
     repeat: Annotated[int, typer.Option(min=1, help="Runs, of which it tells the medians.")] = 3,
     history: Annotated[
         int, typer.Option(min=1, help="Ended workflows that `history` begins with.")
@@ -64,6 +68,8 @@ def bench(
     """
     if embedded_postgres and database_url:
         raise typer.BadParameter("give --embedded-postgres or --database-url, not both")
+    if pin and not hasattr(os, "sched_setaffinity"):
+        raise typer.BadParameter("--pin: this system does not let a process choose its processors")
     setting = Setting(
         workload=workload,
         workflows=workflows or _USUAL.get(workload, 20_000),
@@ -71,6 +77,7 @@ def bench(
         workers=workers,
         payload=payload,
         mode=mode,
+        pin=pin,
         repeat=repeat,
         history=history,
         seconds=seconds,

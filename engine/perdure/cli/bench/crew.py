@@ -1,6 +1,7 @@
 """The benchmark's worker processes: made ready first, so that their start is not measured."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -77,14 +78,16 @@ class Member:
 
 @contextmanager
 def crew(
-    ground: Ground, deed: str, *, size: int, **given: Any
+    ground: Ground, deed: str, *, size: int, pinned: bool = False, **given: Any
 ) -> Generator[Sequence[Member], None, None]:
-    """So many processes, ready to go; ended with the block, however it ends."""
+    """So many processes, ready to go, each on one processor if `pinned`; ended with the block."""
     with ExitStack() as ends:
         members: list[Member] = []
-        for _ in range(size):
+        for number in range(size):
             member = _spawn()
             ends.callback(member.end)
+            if pinned:
+                _pin(member.process.pid, number)
             members.append(member)
         for member in members:
             # Not as an argument: a URL may hold a password.
@@ -93,6 +96,12 @@ def crew(
         for member in members:
             member.hear()
         yield members
+
+
+def _pin(pid: int, number: int) -> None:
+    """Keep a process, whose threads are still to come, on one processor: they take turns."""
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(pid, {processors[number % len(processors)]})
 
 
 def _spawn() -> Member:

@@ -108,14 +108,14 @@ def _rates(run: Run, backend: Backend, ids: Sequence[str]) -> Figures:
 
 def _limited(run: Run, where: Ground, batch: int) -> float:
     """Seconds that the processes take through the driver alone."""
-    name, size, steps = run.call().definition.name, run.setting.workers, run.setting.steps
-    given = {"name": name, "steps": steps, "batch": batch}
-    with crew(where, "drain", size=size, **given) as members:
+    setting = run.setting
+    given = {"name": run.call().definition.name, "steps": setting.steps, "batch": batch}
+    with crew(where, "drain", size=setting.workers, pinned=setting.pin, **given) as members:
         begun = time.perf_counter()
         for member in members:
             member.go()
         done = sum(member.hear() for member in members)
-        run.show("limit", done, run.setting.workflows)
+        run.show("limit", done, setting.workflows)
         return time.perf_counter() - begun
 
 

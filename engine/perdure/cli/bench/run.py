@@ -54,7 +54,10 @@ class Run:
     ) -> AbstractContextManager[Sequence[Member]]:
         """Worker processes, ready to go."""
         size = self.setting.workers if size is None else size
-        return crew(where, "work", size=size, mode=self.setting.mode, **self.worker())
+        setting = self.setting
+        return crew(
+            where, "work", size=size, pinned=setting.pin, mode=setting.mode, **self.worker()
+        )
 
     def follow(self, what: str, ended: Iterable[int], of: int) -> None:
         """Show progress until there is no more."""

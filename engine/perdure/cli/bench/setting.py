@@ -39,6 +39,8 @@ class Setting:
     payload: int = 100
     """Bytes of the argument, which each step returns again."""
     mode: Mode = Mode.ASYNC
+    pin: bool = False
+    """Whether each worker process stays on one processor."""
     repeat: int = 3
     history: int = 1_000_000
     """Finished workflows that `history` puts into the tables first."""
