@@ -17,7 +17,8 @@ from perdure.url import open_backend
 
 from .rig import Rig, rig_for
 
-_GLANCE = 0.02
+_GLANCE = 0.1
+"""Seconds between two looks: each takes the processor from those who are measured."""
 _CHUNK = 1000
 
 
