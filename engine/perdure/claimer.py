@@ -41,10 +41,12 @@ class Pauses:
     _last: float = 0.0
     _expecting: bool = False
     """Work may appear without news: somebody's transaction held some."""
+    _soon: bool = False
+    """Something was found, and peers who claimed beside may have held more."""
 
     def begin(self) -> None:
         """Something was found: the next pauses are short."""
-        self._last = 0.0
+        self._last, self._soon = 0.0, True
 
     def expect(self) -> None:
         """There will be work soon, and nobody will tell: the next pauses are short."""
@@ -54,8 +56,9 @@ class Pauses:
         """The next one; where news are heard, polls are for what was lost."""
         longest = LONGEST_HEARING if hears else LONGEST_POLL
         grown = min(max(SHORTEST_POLL, self._last * 1.5), longest)
-        self._last = longest if hears and not self._expecting else grown
+        self._last = longest if hears and not (self._expecting or self._soon) else grown
         self._expecting &= grown < longest
+        self._soon = False
         return self._last
 
 

@@ -293,3 +293,12 @@ def test_who_was_told_that_work_is_coming_looks_for_it_with_growing_pauses() -> 
     assert found[0] == SHORTEST_POLL
     assert all(one < later <= 2 * one for one, later in pairwise(found))
     assert pauses.next(hears=True) == LONGEST_HEARING
+
+
+def test_who_has_found_work_looks_once_more_soon() -> None:
+    """What peers held meanwhile and left is not told again."""
+    pauses = Pauses()
+    assert pauses.next(hears=True) == LONGEST_HEARING
+    pauses.begin()
+    assert pauses.next(hears=True) == SHORTEST_POLL
+    assert pauses.next(hears=True) == LONGEST_HEARING

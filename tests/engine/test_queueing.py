@@ -275,7 +275,7 @@ def test_a_record_tells_what_happened(sqlite_url: str) -> None:
 def test_who_gets_less_than_it_asked_for_does_not_ask_again_at_once(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no more, so that a lone workflow costs one claim."""
+    """There is no more: a claim in vain would only disturb what has just come."""
     claims: list[tuple[float, int]] = []
     real = MemoryBackend.claim
 
