@@ -71,9 +71,8 @@ class Blocking:
     """In the thread of a sync workflow, or of one of its steps."""
 
     def durable(self, attempt: Attempt) -> "Over[None]":
-        newest = attempt.newest
-        if newest is not None and not newest.done:
-            newest.wait()
+        if attempt.newest is not None:
+            attempt.newest.wait()
         return Over(None)
 
     def pause(self, attempt: Attempt, seconds: float) -> "Over[None]":
@@ -110,9 +109,7 @@ class Awaiting:
 
     def durable(self, attempt: Attempt) -> Awaitable[None]:
         newest = attempt.newest
-        if newest is None or newest.done:
-            return Over(None)
-        return newest.arrival(attempt.host.loop)
+        return Over(None) if newest is None else newest.arrival(attempt.host.loop)
 
     def pause(self, attempt: Attempt, seconds: float) -> Awaitable[None]:
         del attempt

@@ -102,6 +102,7 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
     Raises:
         BackendRefused: something in it cannot be stored.
     """
+    # Who takes a message is told more of its step than that it was written.
     plain = bool(batch.steps) and not batch.consumptions and all(map(_is_plain, batch.steps))
     events = {step.workflow_id for step in batch.steps if step.kind == "event" and not plain}
     given: dict[str, Sequence[Row]] = {
