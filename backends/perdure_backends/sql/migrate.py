@@ -50,7 +50,7 @@ def _config(
     connection: Connection | None,
     output: io.StringIO | None = None,
 ) -> Any:
-    from alembic.config import Config  # noqa: PLC0415 (as above)
+    from alembic.config import Config  # noqa: PLC0415 (slow, and only migrations need it)
 
     config = Config(output_buffer=output)
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))

@@ -216,7 +216,7 @@ class Reap(Call):
     def _once(self, world: World, **how: Any) -> Reaped:
         return world.reference.reap(world.witnessed[self.witness], **{**self.how, **how})
 
-    def agrees(self, world: World, outcome: Outcome, ours: Reaped) -> bool:  # noqa: ARG002 (as above)
+    def agrees(self, world: World, outcome: Outcome, ours: Reaped) -> bool:  # noqa: ARG002 (for overriding)
         told: Reaped = outcome.told
         same = sorted(told.workers) == sorted(ours.workers)
         return same and dict(told.workflows) == dict(ours.workflows)
@@ -269,7 +269,7 @@ class Claim(Call):
             if one.owner == self.worker and one.id in was and one.epoch == was[one.id].epoch + 1
         }
 
-    def agrees(self, world: World, outcome: Outcome, ours: Any) -> bool:  # noqa: ARG002 (as above)
+    def agrees(self, world: World, outcome: Outcome, ours: Any) -> bool:  # noqa: ARG002 (for overriding)
         told, ours = ([reasoned(one) for one in each] for each in (outcome.told, ours))
         if not self.ordered or outcome.before is None:
             told, ours = (sorted(each, key=lambda one: one.id) for each in (told, ours))

@@ -18,7 +18,7 @@ class Child:
 
     def __init__(self, place: Place, act: str, **arguments: Any) -> None:
         given = [place.url, place.namespace, act, json.dumps(arguments)]
-        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-m", "perdure_compat.suite.deeds", *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -58,7 +58,7 @@ class Killed(Deaths):
 
     def __init__(self, place: Place, lives: Sequence[Life]) -> None:
         self._lives = {life.number: life for life in lives}
-        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-m", "perdure_compat.suite.nursery", place.url, place.namespace],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

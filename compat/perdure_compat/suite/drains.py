@@ -75,7 +75,7 @@ class Wake(Call):
             )
         return reference.parts()[number](self.how["limit"])
 
-    def agrees(self, world: World, outcome: Outcome, ours: Woken) -> bool:  # noqa: ARG002 (as above)
+    def agrees(self, world: World, outcome: Outcome, ours: Woken) -> bool:  # noqa: ARG002 (for overriding)
         told: int = outcome.told
         same = told == ours.number
         return same or (ours.vague and bool(told) == bool(ours.number))
