@@ -154,10 +154,10 @@ class Readers:
             if not self._hearing:
                 self._hearing = True
                 self.bell.on(News.SENT, News.ENDED, call=self.nudge)
+            self._nudged.set()
             if not self._polling:
                 self._polling = True
                 threads.start(self._run, name="readers")
-        self._nudged.set()
         return reader
 
     def nudge(self) -> None:
