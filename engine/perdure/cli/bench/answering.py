@@ -31,7 +31,7 @@ def latency(run: Run) -> Figures:
             **_spread(other, ""),
             **_spread(same, "same_process_"),
             **_in_commits(where, percentile(other, 0.5), "p50_commits"),
-            **_idle_commits(where, percentile(other, 0.5)),
+            **_in_commits(where, percentile(other, 0.5), "p50_idle_commits", idle=True),
         }
 
 
@@ -78,16 +78,13 @@ def steps(run: Run) -> Figures:
         return figures | _in_commits(where, median(each), "commits_per_step")
 
 
-def _in_commits(where: Ground, seconds: float, name: str) -> Figures:
+def _in_commits(where: Ground, seconds: float, name: str, *, idle: bool = False) -> Figures:
+    """In bare commits, and what one takes; `idle`: one after each of the same pauses.
+
+    What has idled takes longer for the next thing, whoever asks for it.
+    """
     if where.rig is None:
         return {}
-    commit = where.rig.commit_seconds([0.0] * _COMMITS)
-    return {"commit_ms": commit * 1e3, name: seconds / commit}
-
-
-def _idle_commits(where: Ground, seconds: float) -> Figures:
-    """In commits of whoever has paused as long: what has idled takes longer for the next thing."""
-    if where.rig is None:
-        return {}
-    commit = where.rig.commit_seconds(map(_pause, range(_COMMITS)))
-    return {"idle_commit_ms": commit * 1e3, "p50_idle_commits": seconds / commit}
+    pauses = map(_pause, range(_COMMITS)) if idle else [0.0] * _COMMITS
+    kind, commit = "idle_" if idle else "", where.rig.commit_seconds(pauses)
+    return {f"{kind}commit_ms": commit * 1e3, name: seconds / commit}

@@ -43,7 +43,10 @@ def bench(
     payload: Annotated[int, typer.Option(min=0, help="Bytes of each argument and result.")] = 100,
     mode: Annotated[Mode, typer.Option(help="The colour of the workflows.")] = Mode.ASYNC,
     pin: Annotated[
-        bool, typer.Option("--pin", help="Keep each worker process on one processor (Linux).")
+        bool,
+        typer.Option(
+            "--pin", help="Keep each worker process on one processor (Linux; not for `recovery`)."
+        ),
     ] = False,
     repeat: Annotated[int, typer.Option(min=1, help="Runs, of which it tells the medians.")] = 3,
     history: Annotated[

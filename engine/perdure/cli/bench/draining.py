@@ -16,6 +16,8 @@ from .run import Run
 BATCHES = (100, 500)
 """Of which `limit` takes the better one."""
 MEGABYTE = 1 << 20
+_SELDOM = 0.1
+"""Seconds between two looks, each of which takes the processor from those who are measured."""
 
 
 def drain(run: Run) -> Figures:
@@ -78,7 +80,7 @@ def _worked(run: Run, backend: Backend, ids: Sequence[str], members: Sequence[Me
     early: int | None = None
     for member in members:
         member.go()
-    for number in until_ended(backend, ids):
+    for number in until_ended(backend, ids, every=_SELDOM):
         run.show("drain", number, len(ids))
         if early is None and number >= len(ids) / 10:
             early = _largest(members)

@@ -17,8 +17,7 @@ from perdure.url import open_backend
 
 from .rig import Rig, rig_for
 
-_GLANCE = 0.1
-"""Seconds between two looks: each takes the processor from those who are measured."""
+_GLANCE = 0.02
 _CHUNK = 1000
 
 
@@ -63,28 +62,28 @@ def ground(url: str, folder: Path) -> Generator[Ground, None, None]:
             made.rig.clear()
 
 
-def until_ended(backend: Backend, ids: Sequence[str]) -> Iterator[int]:
-    """How many of these have ended, about, again and again until all have.
+def until_ended(backend: Backend, ids: Sequence[str], *, every: float = _GLANCE) -> Iterator[int]:
+    """How many of these have ended, about, again and again, in so many seconds, until all have.
 
     Only one in a chunk is watched until all that are watched have ended: whoever
     reads each of many ends takes the processor from those who are measured.
     """
     for number, watched in enumerate(ids[_CHUNK - 1 :: _CHUNK]):
-        for _ in _left(backend, [watched]):
+        for _ in _left(backend, [watched], every):
             yield number * _CHUNK
     for start in range(0, len(ids), _CHUNK):
-        for left in _left(backend, ids[start : start + _CHUNK]):
+        for left in _left(backend, ids[start : start + _CHUNK], every):
             yield min(start + _CHUNK, len(ids)) - left
 
 
-def _left(backend: Backend, ids: Sequence[str]) -> Iterator[int]:
+def _left(backend: Backend, ids: Sequence[str], every: float) -> Iterator[int]:
     """How many of these have not ended, again and again until none."""
     left = set(ids)
     while left:
         left -= {one.id for one in backend.load(left, only_ended=True)}
         yield len(left)
         if left:
-            time.sleep(_GLANCE)
+            time.sleep(every)
 
 
 def until_suspended(backend: Backend, ids: Sequence[str]) -> Iterator[int]:

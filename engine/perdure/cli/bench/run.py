@@ -53,8 +53,8 @@ class Run:
         self, where: Ground, *, size: int | None = None
     ) -> AbstractContextManager[Sequence[Member]]:
         """Worker processes, ready to go."""
-        size = self.setting.workers if size is None else size
         setting = self.setting
+        size = setting.workers if size is None else size
         return crew(
             where, "work", size=size, pinned=setting.pin, mode=setting.mode, **self.worker()
         )
