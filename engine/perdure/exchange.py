@@ -124,6 +124,11 @@ class Submission:
     timeout: timedelta | None = None
     """How long after its first claim its deadline is, unless that comes earlier."""
     deadline: datetime | None = None
+    fresh: bool = False
+    """Its id was made for it, so that nothing is there yet unless an answer was lost.
+
+    A hint: what is there all the same is told as ever.
+    """
 
     def due_in(self, now: datetime) -> timedelta | None:
         """How long it has to wait, as far as a clock that says `now` can tell."""

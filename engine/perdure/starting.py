@@ -50,6 +50,7 @@ def submission(start: Start, new_id: Callable[[], str]) -> Submission:
         attributes=options.attributes or {},
         timeout=options.timeout,
         deadline=options.deadline,
+        fresh=not options.id,
     )
 
 

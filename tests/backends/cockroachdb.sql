@@ -1284,6 +1284,14 @@ FROM unnest(CAST(%(new_workflow_id)s AS TEXT[]), CAST(%(new_name)s AS TEXT[]), C
 FROM new
 WHERE 1 = 1 ORDER BY new.workflow_id ON CONFLICT DO NOTHING RETURNING perdure.workflows.workflow_id
 
+-- workflows.submit fresh attributes code_version deadline delay detached parent_id priority queue run_at shard timeout
+WITH new AS MATERIALIZED
+(SELECT new_item.workflow_id AS workflow_id, new_item.name AS name, new_item.input AS input
+FROM unnest(CAST(%(new_workflow_id)s AS TEXT[]), CAST(%(new_name)s AS TEXT[]), CAST(%(new_input)s AS TEXT[])) AS new_item(workflow_id, name, input))
+ INSERT INTO perdure.workflows (workflow_id, name, input) SELECT new.workflow_id, new.name, new.input
+FROM new
+WHERE 1 = 1 ORDER BY new.workflow_id
+
 -- workflows.wake
 WITH workflows_ids AS MATERIALIZED
 (SELECT perdure.workflows.workflow_id AS workflow_id

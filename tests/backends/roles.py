@@ -164,9 +164,9 @@ def _is_dead(world: World, me: str) -> None:
     assert me in dead(world)
 
 
-def submits(*workflow_ids: str, delay: timedelta | None = None) -> Role:
+def submits(*workflow_ids: str, delay: timedelta | None = None, fresh: bool = False) -> Role:
     """Answers with the ids that were there."""
-    jobs = [job(each, delay=delay) for each in workflow_ids]
+    jobs = [job(each, delay=delay, fresh=fresh) for each in workflow_ids]
 
     def truth(world: World, existing: list[str]) -> None:
         assert set(existing) <= set(workflow_ids) <= world.epochs().keys()

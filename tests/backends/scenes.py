@@ -213,11 +213,21 @@ def claim_and_submit(world: World) -> Scene:
 def two_submits(world: World) -> Scene:
     """Of two who submit the same ids in opposite orders, exactly one starts each."""
     del world
+    return _both_submit(fresh=False)
 
+
+def two_submits_as_new(world: World) -> Scene:
+    """So it is where both suppose that nobody else has these ids."""
+    del world
+    return _both_submit(fresh=True)
+
+
+def _both_submit(*, fresh: bool) -> Scene:
     def together(one: Any, other: Any) -> None:
         assert sorted([*one, *other]) == ["v", "w", "x"]
 
-    return Scene([submits("v", "w", "x"), submits("x", "w", "v")], together)
+    roles = [submits("v", "w", "x", fresh=fresh), submits("x", "w", "v", fresh=fresh)]
+    return Scene(roles, together)
 
 
 def wake_and_claim(world: World) -> Scene:
@@ -407,6 +417,7 @@ PAIRS: Mapping[str, Callable[[World], Scene]] = {
         two_claims,
         claim_and_submit,
         two_submits,
+        two_submits_as_new,
         wake_and_claim,
         two_wakes,
         suspend_and_wake,

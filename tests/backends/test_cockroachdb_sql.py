@@ -50,7 +50,11 @@ _SHAPES: dict[Build, list[tuple[object, ...]]] = {
     cancellation.ask: [(False,), (True,)],
     claims.claim_shard: [(False,), (True,)],
     claims.heads: [(False,), (True,)],
-    workflows.submit: [(), tuple(sorted(workflows.USUAL))],
+    workflows.submit: [
+        (),
+        tuple(sorted(workflows.USUAL)),
+        (workflows.FRESH, *sorted(workflows.USUAL)),
+    ],
     workflows.load: [(False,), (True,)],
     workflows.find: [
         (),

@@ -135,6 +135,7 @@ _HOT = {
     "load": Hot(workflows.load, (False,), indexes={"workflows_pkey"}, rows=BATCH),
     "history": Hot(steps.history, indexes={"workflow_steps_pkey", "waits_pkey"}, rows=BATCH),
     "submit": Hot(workflows.submit, indexes=frozenset(), rows=BATCH),
+    "submit fresh": Hot(workflows.submit, (workflows.FRESH,), indexes=frozenset(), rows=BATCH),
     "existing": Hot(workflows.existing, indexes={"workflows_pkey"}, rows=BATCH),
     "recorded": Hot(steps.recorded, indexes={"workflow_steps_pkey"}, rows=BATCH),
     "standing": Hot(workflows.standing, indexes={"workflows_pkey"}, rows=BATCH),

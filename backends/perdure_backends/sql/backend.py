@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from perdure.backend import (
     Backend,
@@ -166,12 +167,13 @@ class SqlBackend(SqlGuests, Backend):
     # ----------------------------------------------------------- workflows
 
     def submit(self, submissions: Sequence[Submission]) -> Sequence[Existing]:
-        return self._write(self._submitting(submissions)) if submissions else ()
+        return self._write(self._submitting(submissions, alone=True)) if submissions else ()
 
     def _submitting(
-        self, submissions: Sequence[Submission]
+        self, submissions: Sequence[Submission], *, alone: bool = False
     ) -> Callable[[Session], Sequence[Existing]]:
-        """What submits them, in whoever's transaction."""
+        """What submits them: `alone`, or in whoever's transaction, which no statement may fail."""
+        fresh = alone and self._dialect.fused and all(each.fresh for each in submissions)
         new = [self._new(each) for each in submissions]
         usual, fields, rest = _unusual(new)
         parameters = self._dialect.encode("new", fields, rest)
@@ -180,7 +182,12 @@ class SqlBackend(SqlGuests, Backend):
         mine: set[str] = set()
 
         def submit(session: Session) -> Sequence[Existing]:
-            inserted = {row[0] for row in session.rows(workflows.submit, parameters, *usual)}
+            if fresh:
+                with suppress(IntegrityError):
+                    session.rows(workflows.submit, parameters, workflows.FRESH, *usual)
+                    return ()
+            found = session.rows(workflows.submit, parameters, *usual)
+            inserted = {row[0] for row in found}
             if self._dialect.fused:
                 # Committed already: if what follows fails, the next try finds our own.
                 mine.update(inserted)

@@ -59,7 +59,7 @@ class Histories(Letters):
         self._join(self.eye, HOUR)
         self.hire(first)
         self.hire(second)
-        self.submit(list(range(_OLD)), due, 1, 0, kind)
+        self.submit(list(range(_OLD)), due, 1, 0, kind, fresh=True)
         self.hold()
         self.claim(0, 2, suspects=False, narrow=False, mends=False)
 
@@ -122,7 +122,9 @@ class Histories(Letters):
 
     # ----------------------------------------------------------- workflows
 
-    def _job(self, workflow: int, due: str, priority: int, variant: int, kind: str) -> Submission:
+    def _job(
+        self, workflow: int, due: str, priority: int, variant: int, kind: str, *, fresh: bool
+    ) -> Submission:
         times: dict[str, dict[str, Any]] = {
             "past": {"run_at": WHEN + timedelta(days=workflow)},
             "later": {"run_at": WHEN.replace(year=2999)},
@@ -137,6 +139,7 @@ class Histories(Letters):
             input_json=f"[{variant}]",
             parent_id=self.ids[(workflow + 1) % _OLD] if kind != "none" else None,
             detached=variant > 1,
+            fresh=fresh,
             deadline=_DEADLINES.get(kind),
             timeout=_TIMEOUTS.get(kind),
             **times.get(due, {}),
@@ -148,12 +151,15 @@ class Histories(Letters):
         priority=st.integers(0, 2),
         variant=st.integers(0, 3),
         kind=_limit,
+        fresh=st.booleans(),
     )
     def submit(
-        self, workflows: list[int], due: str, priority: int, variant: int, kind: str
+        self, workflows: list[int], due: str, priority: int, variant: int, kind: str, *, fresh: bool
     ) -> None:
         """New ones, repeats, and others under a taken id."""
-        jobs = [self._job(number, due, priority, variant, kind) for number in workflows]
+        jobs = [
+            self._job(number, due, priority, variant, kind, fresh=fresh) for number in workflows
+        ]
         self.ask(Call(verb="submit", args=(jobs,), tidy=_by_id))
 
     @rule(
@@ -200,7 +206,7 @@ class Histories(Letters):
     @rule(worker=A_WORKER, limit=AT_MOST, pick=st.integers(0, 40))
     def grab(self, worker: int, limit: int, pick: int) -> None:
         """A claim that could take something fails in the middle."""
-        self.submit([0, 1, 2, 3], "now", 0, 0, "none")
+        self.submit([0, 1, 2, 3], "now", 0, 0, "none", fresh=False)
         self.wake(ALL)
         self.hold()
         name = self.living(worker)

@@ -44,7 +44,11 @@ MAY_REFUSE = promise(
     "512 bytes, and a whole number of more than 32 bits.",
 )
 TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
+FRESH = promise(Submission, "A hint: what is there all the same is told as ever.")
 BATCHES = promise(seam, "**Batch first.** Sequences come in any order; answers say which is which.")
+
+SUPPOSED = pytest.mark.parametrize("fresh", [False, True], ids=["any", "fresh"])
+"""Whether the submitter says that its ids are new."""
 
 
 @promise(Backend.submit, "A new one belongs to nobody, at epoch 0.")
@@ -74,12 +78,14 @@ def test_a_submission_is_enqueued_and_belongs_to_nobody(backend: Backend) -> Non
 
 
 @UNTOUCHED
+@FRESH
 @promise(Existing, "A workflow that was there before the submission.")
 @promise(seam, "**An expected refusal is a value.**")
-def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None:
+@SUPPOSED
+def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend, *, fresh: bool) -> None:
     submit(backend, "w")
     before = get(backend, "w")
-    other = job("w", name="other", input_json="[2]", priority=7, queue="q")
+    other = job("w", name="other", input_json="[2]", priority=7, queue="q", fresh=fresh)
     assert list(backend.submit([other])) == [
         Existing(id="w", name="work", input_json='["w"]', parent_id=None)
     ]
@@ -88,8 +94,14 @@ def test_an_id_that_existed_is_left_untouched_and_told(backend: Backend) -> None
 
 @UNTOUCHED
 @promise(seam, "after a lost answer the engine calls it again with the same arguments.")
-def test_a_repeat_after_a_lost_answer_tells_the_caller_s_own(backend: Backend) -> None:
-    jobs = [job("a"), job("b", input_json=' {"spaced" : 1} ')]
+@promise(
+    Submission, "Its id was made for it, so that nothing is there yet unless an answer was lost."
+)
+@SUPPOSED
+def test_a_repeat_after_a_lost_answer_tells_the_caller_s_own(
+    backend: Backend, *, fresh: bool
+) -> None:
+    jobs = [job("a", fresh=fresh), job("b", fresh=fresh, input_json=' {"spaced" : 1} ')]
     assert list(backend.submit(jobs)) == []
     assert {one.id: one.input_json for one in backend.submit(jobs)} == {
         "a": '["a"]',
@@ -119,9 +131,11 @@ def test_a_child_is_told_with_its_parent(backend: Backend) -> None:
 
 
 @WRITES
-def test_the_new_ones_among_the_old_are_written(backend: Backend) -> None:
+@FRESH
+@SUPPOSED
+def test_the_new_ones_among_the_old_are_written(backend: Backend, *, fresh: bool) -> None:
     submit(backend, "b", "d")
-    batch = [job(one, input_json="[1]") for one in ("a", "b", "c", "d", "e")]
+    batch = [job(one, input_json="[1]", fresh=fresh) for one in ("a", "b", "c", "d", "e")]
     assert sorted(one.id for one in backend.submit(batch)) == ["b", "d"]
     found = {one.id: one.input_json for one in backend.load(["a", "b", "c", "d", "e"])}
     assert found == {"a": "[1]", "b": '["b"]', "c": "[1]", "d": '["d"]', "e": "[1]"}
@@ -273,10 +287,14 @@ def test_as_many_as_a_batch_may_carry_go_at_once(backend: Backend) -> None:
 
 
 @UNTOUCHED
+@FRESH
 @promise(seam, "**Thread-safe.** Every thread may call every verb")
-def test_submitters_of_one_id_agree_who_was_first(backend: Backend, rival: Backend) -> None:
+@SUPPOSED
+def test_submitters_of_one_id_agree_who_was_first(
+    backend: Backend, rival: Backend, *, fresh: bool
+) -> None:
     for turn in range(5):
-        jobs = [job(f"w{turn}", input_json=f"[{n}]") for n in range(6)]
+        jobs = [job(f"w{turn}", input_json=f"[{n}]", fresh=fresh) for n in range(6)]
         answers = together(
             lambda hand: list(hand[0].submit([hand[1]])), dealt(jobs, backend, rival)
         )
@@ -288,13 +306,15 @@ def test_submitters_of_one_id_agree_who_was_first(backend: Backend, rival: Backe
 
 @BATCHES
 @WRITES
+@FRESH
+@SUPPOSED
 def test_overlapping_batches_in_any_order_write_each_id_once(
-    backend: Backend, rival: Backend
+    backend: Backend, rival: Backend, *, fresh: bool
 ) -> None:
     every = [f"w{n}" for n in range(200)]
     orders = [every, every[::-1], scrambled(every), scrambled(every)[::-1]]
     told = together(
-        lambda hand: len(hand[0].submit([job(one) for one in hand[1]])),
+        lambda hand: len(hand[0].submit([job(one, fresh=fresh) for one in hand[1]])),
         dealt(orders, backend, rival),
     )
     assert sum(len(every) - existed for existed in told) == len(every)

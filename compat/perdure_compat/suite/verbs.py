@@ -1,6 +1,6 @@
 """Every verb in a situation in which a fault could do harm, and what must come of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perdure.backend import NOT_YOURS, RECORDED, AlreadyRecorded, Backend, Batch, Query
@@ -71,9 +71,22 @@ def _return(scene: Scene) -> bool:
 
 
 def _submit(scene: Scene) -> Act:
+    return _submission(scene, ["v", "w"], fresh=False)
+
+
+def _submit_new(scene: Scene) -> Act:
+    return _submission(scene, ["w"], fresh=True)
+
+
+def _submit_as_new(scene: Scene) -> Act:
+    return _submission(scene, ["v", "w"], fresh=True)
+
+
+def _submission(scene: Scene, words: Sequence[str], *, fresh: bool) -> Act:
     scene.join("b")
     scene.submit("v")
-    jobs = [scene.job("v"), scene.job("w"), scene.job("x", delay=LEASE)]
+    jobs = [scene.job(word, fresh=fresh) for word in words]
+    jobs.append(scene.job("x", fresh=fresh, delay=LEASE))
     return lambda backend: sorted(scene.plain(found.id) for found in backend.submit(jobs))
 
 
@@ -230,6 +243,15 @@ VERBS: Mapping[str, Verb] = {
         answers=[["v"], ["v", "w", "x"]],
         mortal=False,
         meanwhile=_claim_what_is_there,
+    ),
+    "submit under new ids": Verb(
+        arrange=_submit_new,
+        answers=[[], ["w", "x"]],
+        mortal=False,
+        meanwhile=_claim_what_is_there,
+    ),
+    "submit as new what is there": Verb(
+        arrange=_submit_as_new, answers=[["v"], ["v", "w", "x"]], mortal=False
     ),
     "claim": Verb(arrange=_claim, again=_reconciled, judge=_all_that_it_owns),
     "claim, declared dead": Verb(
