@@ -766,6 +766,45 @@ FROM moved
 WHERE moved.status = 'enqueued' UNION ALL SELECT 'told', count(*) AS count_5, CAST(NULL AS TEXT[]) AS anon_1
 FROM told
 
+-- commits.commit fresh plain successes steps transitions
+WITH fence AS MATERIALIZED
+(SELECT perdure.workers.worker_id AS worker_id
+FROM perdure.workers
+WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
+step AS MATERIALIZED
+(SELECT step_item.workflow_id AS workflow_id, step_item.step_seq AS step_seq, step_item.step_name AS step_name, step_item.output AS output, step_item.started_at AS started_at, step_item.completed_at AS completed_at, step_item.epoch AS epoch
+FROM unnest(CAST(%(step_workflow_id)s AS TEXT[]), CAST(%(step_step_seq)s AS INTEGER[]), CAST(%(step_step_name)s AS TEXT[]), CAST(%(step_output)s AS TEXT[]), CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE[]), CAST(%(step_epoch)s AS BIGINT[])) AS step_item(workflow_id, step_seq, step_name, output, started_at, completed_at, epoch)),
+step_ids AS MATERIALIZED
+(SELECT step.workflow_id AS workflow_id
+FROM step),
+recorded AS
+(INSERT INTO perdure.workflow_steps (workflow_id, step_seq, step_name, output, started_at, completed_at, epoch, status) SELECT step.workflow_id AS workflow_id, step.step_seq AS step_seq, step.step_name AS step_name, step.output AS output, step.started_at AS started_at, step.completed_at AS completed_at, step.epoch AS epoch, 'success'
+FROM perdure.workflows, step, fence
+WHERE perdure.workflows.workflow_id = step.workflow_id AND perdure.workflows.workflow_id IN (SELECT step_ids.workflow_id
+FROM step_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = step.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END ORDER BY step.workflow_id, step.step_seq RETURNING perdure.workflow_steps.step_seq),
+transition AS MATERIALIZED
+(SELECT transition_item.workflow_id AS workflow_id, transition_item.epoch AS epoch, transition_item.output AS output
+FROM unnest(CAST(%(transition_workflow_id)s AS TEXT[]), CAST(%(transition_epoch)s AS BIGINT[]), CAST(%(transition_output)s AS TEXT[])) AS transition_item(workflow_id, epoch, output)),
+transition_ids AS MATERIALIZED
+(SELECT transition.workflow_id AS workflow_id
+FROM transition),
+moved AS
+(UPDATE perdure.workflows SET status='success', output=transition.output, error=NULL, error_message=NULL, owner=NULL, wake_at=NULL, completed_at=now() FROM transition, fence WHERE perdure.workflows.workflow_id = transition.workflow_id AND perdure.workflows.workflow_id IN (SELECT transition_ids.workflow_id
+FROM transition_ids) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = transition.epoch AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status, perdure.workflows.parent_id, perdure.workflows.awaited),
+told AS
+(INSERT INTO perdure.wakeups (workflow_id, n, fan) SELECT moved.parent_id AS parent_id, count(*) AS count_6, false AS anon_2
+FROM moved
+WHERE moved.status IN ('success', 'error', 'cancelled') AND moved.parent_id IS NOT NULL GROUP BY moved.parent_id UNION ALL SELECT moved.workflow_id AS workflow_id, 1, true AS anon_3
+FROM moved
+WHERE moved.status IN ('success', 'error', 'cancelled') AND moved.awaited RETURNING perdure.wakeups.id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'transitions', count(*) AS count_3, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved UNION ALL SELECT 'back', count(*) AS count_4, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
+WHERE moved.status = 'enqueued' UNION ALL SELECT 'told', count(*) AS count_5, CAST(NULL AS TEXT[]) AS anon_1
+FROM told
+
 -- commits.commit steps consumptions
 WITH fence AS MATERIALIZED
 (SELECT perdure.workers.worker_id AS worker_id

@@ -87,6 +87,12 @@ _HOT = {
     "fresh commit": Hot(
         commits.commit, (commits.FRESH, *_COMMIT), indexes={"workflows_pkey"}, rows=BATCH
     ),
+    "usual commit": Hot(
+        commits.commit,
+        (commits.FRESH, commits.PLAIN, commits.SUCCESSES, commits.STEPS, commits.TRANSITIONS),
+        indexes={"workflows_pkey"},
+        rows=BATCH,
+    ),
     "commit with mail": Hot(
         commits.commit,
         (*_COMMIT, *_MAIL),
@@ -208,6 +214,7 @@ _SQLITE_HOT = {
     "write": Hot(streams.write, indexes={_WORKFLOWS}, rows=1),
     "read": Hot(streams.read, indexes={_ITEMS}, rows=_READ),
     "let_go": Hot(claims.let_go, indexes={_WORKFLOWS}, rows=1),
+    "succeed": Hot(claims.succeed, indexes={_WORKFLOWS}, rows=1),
     "wake": Hot(workflows.wake, indexes={"workflows_due", _WORKFLOWS}, rows=LIMIT),
     "pulse": Hot(
         workers.pulse,
@@ -219,6 +226,7 @@ _SQLITE_HOT = {
     "look": Hot(messages.pending, indexes={_WORKFLOWS, _MESSAGES, "messages_pending"}, rows=BATCH),
     "consume": Hot(messages.consume, indexes={_WORKFLOWS, _STEPS, _MESSAGES}, rows=1),
     "tell of an event": Hot(outbox.events, indexes={_WORKFLOWS, _STEPS}, rows=1),
+    "followed": Hot(outbox.followed, indexes={_WORKFLOWS}, rows=BATCH),
     "tell of an end": Hot(outbox.ends, indexes={_WORKFLOWS}, rows=1),
     "tell of ends": Hot(cancellation.ends, indexes={_WORKFLOWS}, rows=BATCH),
     "latest events": Hot(events.latest, indexes={"workflow_steps_events"}, rows=BATCH),

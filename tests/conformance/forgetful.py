@@ -176,6 +176,28 @@ FORGETFUL: Sequence[Mutant] = [
         caught_by="test_a_child_s_end_wakes_its_parent",
     ),
     Mutant(
+        name="only-children-are-followed",
+        wrong="an end is told only where there is a parent",
+        change=says(
+            outbox.followed,
+            "workflows.parent_id IS NOT NULL OR workflows.awaited = 1",
+            "workflows.parent_id IS NOT NULL",
+        ),
+        noun="ends",
+        caught_by="test_an_end_wakes_who_has_subscribed",
+    ),
+    Mutant(
+        name="only-subscribers-are-told",
+        wrong="an end is told only where somebody has subscribed",
+        change=says(
+            outbox.followed,
+            "workflows.parent_id IS NOT NULL OR workflows.awaited = 1",
+            "workflows.awaited = 1",
+        ),
+        noun="ends",
+        caught_by="test_a_child_s_end_wakes_its_parent",
+    ),
+    Mutant(
         name="end-wakes-no-subscriber",
         wrong="an end is nothing to who has subscribed",
         change=says(outbox.ends, "workflows.awaited = 1", "0"),

@@ -127,6 +127,20 @@ MUTANTS = [
         caught_by="test_what_has_ended_never_changes",
     ),
     Mutant(
+        name="success-without-guard",
+        wrong="a workflow that is no longer the writer's succeeds all the same",
+        change=says(claims.succeed, _FINISH_GUARD, "1"),
+        noun="commit",
+        caught_by="test_only_the_owner_moves_a_workflow",
+    ),
+    Mutant(
+        name="success-without-epoch",
+        wrong="a success is written under any epoch",
+        change=says(claims.succeed, _FINISH_EPOCH),
+        noun="commit",
+        caught_by="test_an_old_epoch_moves_nothing_even_of_the_same_owner",
+    ),
+    Mutant(
         name="finish-without-epoch",
         wrong="an end is written under any epoch",
         change=says(claims.let_go, _FINISH_EPOCH),

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, CTE, ColumnElement, Text, func, select, union_all
 
-from .claims import let_go
+from .claims import let_go, succeed
 from .dialect import Dialect
 from .events import publishing
 from .expression import constant, nothing
@@ -23,6 +23,8 @@ FRESH = "fresh"
 """A part beside the others: no step is there yet, else the statement fails."""
 PLAIN = "plain"
 """Another: all steps are as most are, in what they do not say."""
+SUCCESSES = "successes"
+"""Another: all transitions are to success."""
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
@@ -47,14 +49,20 @@ def commit(dialect: Dialect, *parts: str) -> Any:
     if ITEMS in parts:
         branches.append(_counted(ITEMS, write(dialect, gate=gate).cte("written")))
     if TRANSITIONS in parts:
-        moved = let_go(dialect, gate=gate, after=published).cte("moved")
-        ids = func.array_agg(moved.c.workflow_id)
-        back = moved.c.status == constant("enqueued")
-        branches += [_counted(TRANSITIONS, moved, ids), _counted(BACK, moved, ids).where(back)]
+        move = succeed if SUCCESSES in parts else let_go
+        moved = move(dialect, gate=gate, after=published).cte("moved")
+        branches += _gone(moved)
         told += of_ended(moved)
     if told:
         branches.append(_counted(TOLD, leave(dialect, *told).returning(wakeups.c.id).cte("told")))
     return union_all(*branches)
+
+
+def _gone(moved: CTE) -> tuple[Any, Any]:
+    """Which workflows were moved, and which of these are in the queue."""
+    ids = func.array_agg(moved.c.workflow_id)
+    back = moved.c.status == constant("enqueued")
+    return _counted(TRANSITIONS, moved, ids), _counted(BACK, moved, ids).where(back)
 
 
 def _counted(part: str, written: CTE, ids: ColumnElement[Any] | None = None) -> Any:

@@ -34,6 +34,7 @@ from .commits import (
     ITEMS,
     PLAIN,
     STEPS,
+    SUCCESSES,
     TOLD,
     TRANSITIONS,
     WAITS,
@@ -52,20 +53,20 @@ Row: TypeAlias = tuple[object, ...]
 
 @attrs.frozen
 class Part:
-    """One kind of operation: what its parameters are called, its columns, its statement."""
+    """One kind of operation: what its parameters are called, its columns, and which travel if plain."""
 
     name: str
     fields: Fields
-    build: Any
+    few: Fields = ()
 
 
 _PARTS: Mapping[str, Part] = {
-    CONSUMPTIONS: Part("consumption", messages.CONSUMPTION, messages.consume),
-    EVENTS: Part("publisher", steps.ID, None),
-    STEPS: Part("step", steps.STEP, steps.record),
-    WAITS: Part("wait", steps.WAIT, steps.wait),
-    ITEMS: Part("item", streams.ITEM, streams.write),
-    TRANSITIONS: Part("transition", claims.TRANSITION, claims.let_go),
+    CONSUMPTIONS: Part("consumption", messages.CONSUMPTION),
+    EVENTS: Part("publisher", steps.ID),
+    STEPS: Part("step", steps.STEP, steps.UNPLAIN),
+    WAITS: Part("wait", steps.WAIT),
+    ITEMS: Part("item", streams.ITEM),
+    TRANSITIONS: Part("transition", claims.TRANSITION, claims.SUCCESS),
 }
 
 
@@ -92,6 +93,8 @@ class Prepared:
     executions: Mapping[str, Sequence[dict[str, Any]]]
     plain: bool
     """All steps are as most are: only the rest of their columns is there."""
+    successes: bool
+    """All transitions are to success: nor is more there than that wants."""
     told: bool = False
     """An earlier try has left wake-ups, though what followed it failed."""
 
@@ -104,6 +107,7 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
     """
     # Who takes a message is told more of its step than that it was written.
     plain = bool(batch.steps) and not batch.consumptions and all(map(_is_plain, batch.steps))
+    successes = bool(batch.transitions) and all(map(_is_success, batch.transitions))
     events = {step.workflow_id for step in batch.steps if step.kind == "event" and not plain}
     given: dict[str, Sequence[Row]] = {
         CONSUMPTIONS: [_consumption(each) for each in batch.consumptions],
@@ -111,20 +115,17 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
         STEPS: list(map(_rest if plain else _step, _firsts(batch.steps, _key))),
         WAITS: [_wait(wait) for wait in _firsts(batch.waits, _key)],
         ITEMS: [_item(each) for each in _firsts(batch.items, _offset)],
-        TRANSITIONS: [_transition(each) for each in batch.transitions],
+        TRANSITIONS: list(map(_success if successes else _transition, batch.transitions)),
     }
+    few = {STEPS: plain, TRANSITIONS: successes}
     executions = {
-        name: dialect.each(part.name, _fields(part, plain=plain), given[name])
+        name: dialect.each(part.name, part.few if few.get(name) else part.fields, given[name])
         for name, part in _PARTS.items()
         if given[name]
     }
     for one in itertools.chain.from_iterable(executions.values()):
         one["me"] = worker_id
-    return Prepared(worker_id, batch, executions, plain)
-
-
-def _fields(part: Part, *, plain: bool) -> Fields:
-    return steps.UNPLAIN if plain and part.fields is steps.STEP else part.fields
+    return Prepared(worker_id, batch, executions, plain, successes)
 
 
 def record(session: Session, given: Prepared) -> Committed:
@@ -153,13 +154,12 @@ def _one_by_one(session: Session, given: Prepared) -> Written:
     # Before the steps: these are written for what is not there yet.
     session.count(messages.consume, done.get(CONSUMPTIONS, ()))
     events = [one for one in done.get(STEPS, ()) if one.get("step_kind") == "event"]
-    ends = [one for one in done.get(TRANSITIONS, ()) if one["transition_status"] in FINAL]
     told = session.count(outbox.events, events)
     recorded = session.count(steps.record, done.get(STEPS, ()), given.plain)
     awaited = session.count(steps.wait, done.get(WAITS, ()))
     session.count(streams.write, done.get(ITEMS, ()))
     # Transitions last: they take away the owner that the others ask for.
-    told += session.count(outbox.ends, ends)
+    told += session.count(outbox.ends, _followed(session, given))
     moved = _let_go(session, given)
     return Written(
         fenced=False,
@@ -171,10 +171,22 @@ def _one_by_one(session: Session, given: Prepared) -> Written:
     )
 
 
+def _followed(session: Session, given: Prepared) -> Sequence[dict[str, Any]]:
+    """The transitions that are ends of which somebody is to be told."""
+    ends = [to.workflow_id for to in given.batch.transitions if to.status in FINAL]
+    if not ends:
+        return ()
+    found = session.rows(outbox.followed, {"ids": session.dialect.listed(ends)})
+    followed = {row[0] for row in found}
+    asked = zip(given.batch.transitions, given.executions[TRANSITIONS], strict=True)
+    return [one for to, one in asked if to.status in FINAL and to.workflow_id in followed]
+
+
 def _let_go(session: Session, given: Prepared) -> Sequence[str]:
     """All that were asked for; where some were not moved, what stands there tells which."""
     transitions = given.batch.transitions
-    count = session.count(claims.let_go, given.executions.get(TRANSITIONS, ()))
+    move = claims.succeed if given.successes else claims.let_go
+    count = session.count(move, given.executions.get(TRANSITIONS, ()))
     return [to.workflow_id for to in transitions if count == len(transitions)]
 
 
@@ -195,7 +207,8 @@ def _fused(session: Session, given: Prepared) -> Written:
     parameters: dict[str, Any] = {"me": given.worker_id}
     for each in itertools.chain.from_iterable(given.executions.values()):
         parameters |= each
-    shape = (PLAIN, *given.executions) if given.plain else tuple(given.executions)
+    usual = [part for part, so in ((PLAIN, given.plain), (SUCCESSES, given.successes)) if so]
+    shape = (*usual, *given.executions)
     if STEPS in given.executions:
         with suppress(IntegrityError):
             return _sorted_out(session.rows(commit, parameters, FRESH, *shape))
@@ -282,6 +295,20 @@ def _transition(each: Transition) -> tuple[object, ...]:
         each.wake_at,
         each.cancelling,
     )
+
+
+def _is_success(each: Transition) -> bool:
+    return (
+        each.status is Status.SUCCESS
+        and each.error_json is None
+        and each.error_message is None
+        and each.run_at is None
+        and each.wake_at is None
+    )
+
+
+def _success(each: Transition) -> tuple[object, ...]:
+    return (each.workflow_id, each.epoch, each.output_json)
 
 
 def _item(each: Item) -> tuple[object, ...]:

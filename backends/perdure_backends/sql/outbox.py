@@ -68,6 +68,14 @@ def of_published(recorded: CTE, publishing: CTE) -> Select[Any]:
     )
 
 
+def followed(dialect: Dialect) -> Select[Any]:
+    """Which of these have a parent, or subscribers, to be told of their end."""
+    parent, awaited = workflows.c.parent_id.is_not(None), workflows.c.awaited
+    return select(workflows.c.workflow_id).where(
+        dialect.among(workflows.c.workflow_id, "ids"), or_(parent, awaited)
+    )
+
+
 def ends(dialect: Dialect) -> Any:
     """For the end that a transition will be: before it, in the same transaction."""
     rows = dialect.batch("transition", TRANSITION)
