@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -160,7 +161,7 @@ class Attempt:
         """Its waits."""
         if self._rest is None:
             with _MAKING:
-                self._rest = self._rest or Rest(self)
+                self._rest = self._rest or Rest(weakref.ref(self))
         return self._rest
 
     @property

@@ -103,15 +103,19 @@ class Journal:
 
     def _run(self) -> None:
         while (flush := self._take()) is not None:
-            limit = self.backend.capabilities.max_batch
-            items = flush.records + flush.endings
-            for start in range(0, len(items), limit):
-                self._write(items[start : start + limit])
-            ended = [item[0] for item in flush.endings if not _void(item)]
-            flush.finish()
-            if ended:
-                self.on_ended(ended)
+            self._put(flush)
             flush.give_turn()
+
+    def _put(self, flush: Flush[Entry]) -> None:
+        """Write what is in it, and let go of whom that holds: a writer may rest for long."""
+        limit = self.backend.capabilities.max_batch
+        items = flush.records + flush.endings
+        for start in range(0, len(items), limit):
+            self._write(items[start : start + limit])
+        ended = [item[0] for item in flush.endings if not _void(item)]
+        flush.finish()
+        if ended:
+            self.on_ended(ended)
 
     def _take(self) -> Flush[Entry] | None:
         with self._lock:

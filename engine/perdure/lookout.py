@@ -74,18 +74,26 @@ class Lookout:
     # ------------------------------------------------------------ the thread
 
     def _run(self) -> None:
-        outage, pause = Outage("look for messages and news"), SHORTEST_POLL
-        while (watched := self._next(pause)) is not None:
-            try:
-                found = outage.ride_out(partial(self._look, watched), self._stop)
-            except GivenUp:
-                return
-            except Exception:  # the next look tries again; the thread must live
-                log.exception("looking for messages and news failed")
-                found = False
-            pause = SHORTEST_POLL if found else min(pause * 1.5, LONGEST_POLL)
-            for attempt in set(watched.values()):
-                attempt.look_around()
+        outage = Outage("look for messages and news")
+        pause: float | None = SHORTEST_POLL
+        while pause is not None:
+            pause = self._round(outage, pause)
+
+    def _round(self, outage: Outage, pause: float) -> float | None:
+        """Wait for the time of the next look and make it; the pause after it, None at the end."""
+        watched = self._next(pause)
+        if watched is None:
+            return None
+        try:
+            found = outage.ride_out(partial(self._look, watched), self._stop)
+        except GivenUp:
+            return None
+        except Exception:  # the next look tries again; the thread must live
+            log.exception("looking for messages and news failed")
+            found = False
+        for attempt in set(watched.values()):
+            attempt.look_around()
+        return SHORTEST_POLL if found else min(pause * 1.5, LONGEST_POLL)
 
     def _next(self, pause: float) -> dict[Vigil, Attempt] | None:
         """Wait for the time of the next look; the waits that are open then."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -42,7 +43,8 @@ class Resting(Protocol):
 class Rest:
     """The lines of execution of one run, as far as they move or wait durably."""
 
-    of: Resting
+    of: "weakref.ref[Resting]"
+    """Weakly: each other's, the two would stay in memory until the collector looks for them."""
     active: int = 1
     """How many lines do anything but wait durably, or for others that do."""
     moves: int = 0
@@ -55,7 +57,8 @@ class Rest:
         """It is in this durable wait."""
         with self._lock:
             self._vigils.add(vigil)
-        self.of.cancellation.unwinding = False
+        if (run := self.of()) is not None:
+            run.cancellation.unwinding = False
 
     def leave(self, vigil: Vigil) -> None:
         """It is no longer."""
@@ -89,34 +92,39 @@ class Rest:
         gets its turn first: from the end of a task to who waits for it, through groups
         of futures, there are some turns.
         """
-        if self.active or self.of.ended:
+        run = self.of()
+        if run is None or self.active or run.ended:
             return
-        if self.of.tasks:
+        if run.tasks:
             self._look_after(TURNS, self.moves)
         else:
             self._look()
 
     def _look_after(self, turns: int, moves: int) -> None:
         """The same after so many turns of the loop in which no line has moved."""
-        if moves != self.moves:
+        run = self.of()
+        if run is None or moves != self.moves:
             return
         if turns:
-            self.of.host.loop.call_soon(self._look_after, turns - 1, moves)
+            run.host.loop.call_soon(self._look_after, turns - 1, moves)
         else:
             self._look()
 
     def _look(self) -> None:
-        cancellation = self.of.cancellation
-        if self.active or self.of.ended or self.of.bodies or cancellation.unwinding:
+        run = self.of()
+        if run is None or self.active or run.ended or run.bodies:
             return
-        seen = self.of.seen  # before the look at the waits: what is counted here has ended them
+        cancellation = run.cancellation
+        if cancellation.unwinding:
+            return
+        seen = run.seen  # before the look at the waits: what is counted here has ended them
         with self._lock:
             vigils = list(self._vigils)
         if cancellation.pending:
-            self.of.strike()
+            run.strike()
         elif vigils and not any(vigil.over for vigil in vigils):
-            host = self.of.host
+            host = run.host
             now, linger, crowded = host.now(), host.linger, host.crowded()
             stay = max(vigil.leaves_at(now, linger, crowded=crowded) for vigil in vigils)
             if clock.monotonic() >= stay:
-                self.of.suspend(vigils, seen)
+                run.suspend(vigils, seen)

@@ -1,12 +1,15 @@
 """A workflow that waits leaves memory, holds no place there, and goes on where it was."""
 
+import gc
 from collections import Counter
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import perdure
+from perdure.attempt import Attempt
 
 from .support import (
     HOUR,
@@ -73,6 +76,43 @@ def test_after_the_linger_a_workflow_that_waits_belongs_to_nobody(
         handle.send(GO, "on")
         assert result_of(handle) == "on"
         assert handle.record().epoch == 2
+
+
+@pytest.fixture
+def uncollected() -> Generator[None, None, None]:
+    """Nothing is freed but what nobody refers to."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _runs_of(handles: list[perdure.Handle[Any]]) -> list[Attempt]:
+    ids = {handle.id for handle in handles}
+    return [one for one in gc.get_objects() if type(one) is Attempt and one.id in ids]
+
+
+@RECEIVERS
+@pytest.mark.usefixtures("uncollected")
+def test_nothing_of_a_workflow_that_waits_is_left_for_the_collector(
+    memory: Memory, workflow: Any
+) -> None:
+    """It would keep the memory of thousands until it has a reason to look."""
+    with engine_of(memory.url, workflow, linger=NO_LINGER) as engine, engine.worker():
+        handles = engine.start_many([workflow.bind()] * 10)
+        await_waiting(*handles)
+        until(lambda: not _runs_of(handles))
+
+
+@NAPPERS
+@pytest.mark.usefixtures("uncollected")
+def test_nothing_of_a_workflow_that_has_ended_is_left_for_the_collector(
+    memory: Memory, workflow: Any
+) -> None:
+    with engine_of(memory.url, workflow, linger=HOUR) as engine, engine.worker():
+        handles = engine.start_many([workflow.bind()] * 10)
+        assert [result_of(handle) for handle in handles] == ["rested"] * 10
+        until(lambda: not _runs_of(handles))
 
 
 @RECEIVERS
