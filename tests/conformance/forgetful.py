@@ -57,6 +57,8 @@ _TAKEN = (
     " consumed_seq=CAST(:consumption_step_seq AS INTEGER)"
 )
 
+_FOLLOWED = "workflows.parent_id IS NOT NULL OR workflows.awaited = 1"
+
 FORGETFUL: Sequence[Mutant] = [
     Mutant(
         name="no-bounce",
@@ -180,7 +182,7 @@ FORGETFUL: Sequence[Mutant] = [
         wrong="an end is told only where there is a parent",
         change=says(
             outbox.followed,
-            "workflows.parent_id IS NOT NULL OR workflows.awaited = 1",
+            _FOLLOWED,
             "workflows.parent_id IS NOT NULL",
         ),
         noun="ends",
@@ -191,7 +193,7 @@ FORGETFUL: Sequence[Mutant] = [
         wrong="an end is told only where somebody has subscribed",
         change=says(
             outbox.followed,
-            "workflows.parent_id IS NOT NULL OR workflows.awaited = 1",
+            _FOLLOWED,
             "workflows.awaited = 1",
         ),
         noun="ends",
