@@ -35,6 +35,7 @@ from . import claims, journal, migrate, rows, steps, streams, workers, workflows
 from .dialect import Fields
 from .errors import Fault
 from .guests import SqlGuests
+from .prepared import prepare
 from .session import Session
 from .shards import shard_of
 
@@ -238,7 +239,7 @@ class SqlBackend(SqlGuests, Backend):
         return [rows.claimed(row, read) for row in ordered]
 
     def commit(self, worker_id: str, batch: Batch) -> Committed:
-        prepared = journal.prepare(self._dialect, worker_id, batch)
+        prepared = prepare(self._dialect, worker_id, batch)
         return self._write(lambda session: journal.record(session, prepared))
 
     def reconcile(self, worker_id: str, known: Collection[str]) -> Sequence[str]:

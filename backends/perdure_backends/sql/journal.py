@@ -1,9 +1,9 @@
 """The journal's commit: what is written, and the answer for each operation."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import attrs
 from sqlalchemy.exc import IntegrityError
@@ -12,9 +12,7 @@ from perdure.backend import (
     NOT_YOURS,
     RECORDED,
     AlreadyRecorded,
-    Batch,
     Committed,
-    Consumption,
     NotYours,
     Recorded,
     StepAnswer,
@@ -22,13 +20,11 @@ from perdure.backend import (
     TransitionAnswer,
 )
 from perdure.model import Status, StepRecord, Wait
-from perdure.streams import Item
 
 from . import claims, messages, outbox, rows, steps, streams, workers, workflows
 from .commits import (
     BACK,
     CONSUMPTIONS,
-    EVENTS,
     FENCE,
     FRESH,
     ITEMS,
@@ -40,34 +36,9 @@ from .commits import (
     WAITS,
     commit,
 )
-from .dialect import Dialect, Fields
+from .prepared import Prepared, key_of
 from .session import Session
 from .workflows import FINAL
-
-Key = tuple[str, str, int]
-R = TypeVar("R", StepRecord, Wait, Item)
-
-
-Row: TypeAlias = tuple[object, ...]
-
-
-@attrs.frozen
-class Part:
-    """One kind of operation: what its parameters are called, its columns, and which travel if plain."""
-
-    name: str
-    fields: Fields
-    few: Fields = ()
-
-
-_PARTS: Mapping[str, Part] = {
-    CONSUMPTIONS: Part("consumption", messages.CONSUMPTION),
-    EVENTS: Part("publisher", steps.ID),
-    STEPS: Part("step", steps.STEP, steps.UNPLAIN),
-    WAITS: Part("wait", steps.WAIT),
-    ITEMS: Part("item", streams.ITEM),
-    TRANSITIONS: Part("transition", claims.TRANSITION, claims.SUCCESS),
-}
 
 
 @attrs.frozen
@@ -82,50 +53,6 @@ class Written:
     """Which of those moved are in the queue."""
     told: int = 0
     """How many wake-ups it left."""
-
-
-@attrs.define
-class Prepared:
-    """A batch as parameters, by part: made once, before a transaction keeps others waiting."""
-
-    worker_id: str
-    batch: Batch
-    executions: Mapping[str, Sequence[dict[str, Any]]]
-    plain: bool
-    """All steps are as most are: only the rest of their columns is there."""
-    successes: bool
-    """All transitions are to success: nor is more there than that wants."""
-    told: bool = False
-    """An earlier try has left wake-ups, though what followed it failed."""
-
-
-def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
-    """Encode a batch.
-
-    Raises:
-        BackendRefused: something in it cannot be stored.
-    """
-    # Who takes a message is told more of its step than that it was written.
-    plain = bool(batch.steps) and not batch.consumptions and all(map(_is_plain, batch.steps))
-    successes = bool(batch.transitions) and all(map(_is_success, batch.transitions))
-    events = {step.workflow_id for step in batch.steps if step.kind == "event" and not plain}
-    given: dict[str, Sequence[Row]] = {
-        CONSUMPTIONS: [_consumption(each) for each in batch.consumptions],
-        EVENTS: [(each,) for each in sorted(events)],
-        STEPS: list(map(_rest if plain else _step, _firsts(batch.steps, _key))),
-        WAITS: [_wait(wait) for wait in _firsts(batch.waits, _key)],
-        ITEMS: [_item(each) for each in _firsts(batch.items, _offset)],
-        TRANSITIONS: list(map(_success if successes else _transition, batch.transitions)),
-    }
-    few = {STEPS: plain, TRANSITIONS: successes}
-    executions = {
-        name: dialect.each(part.name, part.few if few.get(name) else part.fields, given[name])
-        for name, part in _PARTS.items()
-        if given[name]
-    }
-    for one in itertools.chain.from_iterable(executions.values()):
-        one["me"] = worker_id
-    return Prepared(worker_id, batch, executions, plain, successes)
 
 
 def record(session: Session, given: Prepared) -> Committed:
@@ -179,7 +106,7 @@ def _followed(session: Session, given: Prepared) -> Sequence[dict[str, Any]]:
     found = session.rows(outbox.followed, {"ids": session.dialect.listed(ends)})
     followed = {row[0] for row in found}
     asked = zip(given.batch.transitions, given.executions[TRANSITIONS], strict=True)
-    return [one for to, one in asked if to.status in FINAL and to.workflow_id in followed]
+    return [one for to, one in asked if to.workflow_id in followed]
 
 
 def _let_go(session: Session, given: Prepared) -> Sequence[str]:
@@ -228,115 +155,7 @@ def _sorted_out(found: Sequence[Sequence[Any]]) -> Written:
     )
 
 
-def _firsts(given: Sequence[R], key: Callable[[R], Key]) -> Sequence[R]:
-    """One for each key and epoch: a statement does not say which of two it inserts."""
-    if len({key(each) for each in given}) == len(given):
-        return given
-    firsts: dict[tuple[Key, int], R] = {}
-    for each in given:
-        firsts.setdefault((key(each), each.epoch), each)
-    return list(firsts.values())
-
-
-def _step(step: StepRecord) -> tuple[object, ...]:
-    return (
-        step.workflow_id,
-        step.branch,
-        step.seq,
-        step.name,
-        step.kind,
-        step.status,
-        step.output_json,
-        step.error_json,
-        step.error_message,
-        step.attempts,
-        step.started_at,
-        step.completed_at,
-        step.epoch,
-    )
-
-
-def _is_plain(step: StepRecord) -> bool:
-    return (
-        step.kind == "step"
-        and step.status == "success"
-        and not step.branch
-        and step.attempts == 1
-        and step.error_json is None
-        and step.error_message is None
-    )
-
-
-def _rest(step: StepRecord) -> tuple[object, ...]:
-    return (
-        step.workflow_id,
-        step.seq,
-        step.name,
-        step.output_json,
-        step.started_at,
-        step.completed_at,
-        step.epoch,
-    )
-
-
-def _wait(wait: Wait) -> tuple[object, ...]:
-    return (wait.workflow_id, wait.branch, wait.seq, wait.kind, wait.due, wait.epoch)
-
-
-def _transition(each: Transition) -> tuple[object, ...]:
-    return (
-        each.workflow_id,
-        each.epoch,
-        str(each.status),
-        each.output_json,
-        each.error_json,
-        each.error_message,
-        each.run_at,
-        each.wake_at,
-        each.cancelling,
-    )
-
-
-def _is_success(each: Transition) -> bool:
-    return (
-        each.status is Status.SUCCESS
-        and each.error_json is None
-        and each.error_message is None
-        and each.run_at is None
-        and each.wake_at is None
-    )
-
-
-def _success(each: Transition) -> tuple[object, ...]:
-    return (each.workflow_id, each.epoch, each.output_json)
-
-
-def _item(each: Item) -> tuple[object, ...]:
-    return (
-        each.workflow_id,
-        each.stream,
-        each.offset,
-        each.place,
-        each.attempt,
-        each.value_json,
-        each.closes,
-        each.epoch,
-    )
-
-
-def _offset(item: Item) -> Key:
-    return (item.workflow_id, item.stream, item.offset)
-
-
-def _consumption(each: Consumption) -> tuple[object, ...]:
-    return (each.workflow_id, each.branch, each.seq, each.epoch, each.message_id)
-
-
 # ---------------------------------------------------------------- answer
-
-
-def _key(record: StepRecord | Wait) -> Key:
-    return (record.workflow_id, record.branch, record.seq)
 
 
 def _step_answers(
@@ -347,8 +166,8 @@ def _step_answers(
         return [RECORDED] * len(asked)
     read = session.dialect.read
     found = [rows.step(row, read) for row in _at(session, steps.recorded, asked)]
-    there = {_key(step): step for step in found}
-    return [_step_answer(step, there.get(_key(step))) for step in asked]
+    there = {key_of(step): step for step in found}
+    return [_step_answer(step, there.get(key_of(step))) for step in asked]
 
 
 def _step_answer(step: StepRecord, there: StepRecord | None) -> StepAnswer:
@@ -365,7 +184,7 @@ def _wait_answers(
     epochs = {(row[0], row[1], row[2]): row[-1] for row in _at(session, steps.awaited, asked)}
     # An earlier epoch's counts as recorded: its due time stays.
     return [
-        RECORDED if epochs.get(_key(wait), wait.epoch + 1) <= wait.epoch else NOT_YOURS
+        RECORDED if epochs.get(key_of(wait), wait.epoch + 1) <= wait.epoch else NOT_YOURS
         for wait in asked
     ]
 
@@ -373,7 +192,7 @@ def _wait_answers(
 def _at(
     session: Session, build: Any, asked: Sequence[StepRecord | Wait]
 ) -> Sequence[Sequence[Any]]:
-    keys = [_key(each) for each in asked]
+    keys = [key_of(each) for each in asked]
     return session.rows(build, session.dialect.encode("key", steps.KEY, keys))
 
 
