@@ -805,6 +805,54 @@ FROM moved
 WHERE moved.status = 'enqueued' UNION ALL SELECT 'told', count(*) AS count_5, CAST(NULL AS TEXT[]) AS anon_1
 FROM told
 
+-- commits.commit fresh alone plain steps
+WITH fence AS MATERIALIZED
+(SELECT perdure.workers.worker_id AS worker_id
+FROM perdure.workers
+WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
+recorded AS
+(INSERT INTO perdure.workflow_steps (workflow_id, step_seq, step_name, output, started_at, completed_at, epoch, status) SELECT CAST(%(step_workflow_id)s AS TEXT) AS anon_2, CAST(%(step_step_seq)s AS INTEGER) AS anon_3, CAST(%(step_step_name)s AS TEXT) AS anon_4, CAST(%(step_output)s AS TEXT) AS anon_5, CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE) AS anon_6, CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE) AS anon_7, CAST(%(step_epoch)s AS BIGINT) AS anon_8, 'success'
+FROM perdure.workflows, fence
+WHERE perdure.workflows.workflow_id = CAST(%(step_workflow_id)s AS TEXT) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = CAST(%(step_epoch)s AS BIGINT) AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflow_steps.step_seq)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded
+
+-- commits.commit alone steps waits transitions items
+WITH fence AS MATERIALIZED
+(SELECT perdure.workers.worker_id AS worker_id
+FROM perdure.workers
+WHERE perdure.workers.worker_id = CAST(%(me)s AS TEXT) AND perdure.workers.dead_at IS NULL FOR KEY SHARE),
+recorded AS
+(INSERT INTO perdure.workflow_steps (workflow_id, branch, step_seq, step_name, kind, status, output, error, error_message, attempts, started_at, completed_at, epoch) SELECT CAST(%(step_workflow_id)s AS TEXT) AS anon_2, CAST(%(step_branch)s AS TEXT) AS anon_3, CAST(%(step_step_seq)s AS INTEGER) AS anon_4, CAST(%(step_step_name)s AS TEXT) AS anon_5, CAST(%(step_kind)s AS TEXT) AS anon_6, CAST(%(step_status)s AS TEXT) AS anon_7, CAST(%(step_output)s AS TEXT) AS anon_8, CAST(%(step_error)s AS TEXT) AS anon_9, CAST(%(step_error_message)s AS TEXT) AS anon_10, CAST(%(step_attempts)s AS INTEGER) AS anon_11, CAST(%(step_started_at)s AS TIMESTAMP WITH TIME ZONE) AS anon_12, CAST(%(step_completed_at)s AS TIMESTAMP WITH TIME ZONE) AS anon_13, CAST(%(step_epoch)s AS BIGINT) AS anon_14
+FROM perdure.workflows, fence
+WHERE perdure.workflows.workflow_id = CAST(%(step_workflow_id)s AS TEXT) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = CAST(%(step_epoch)s AS BIGINT) AND perdure.workflows.status = 'running') THEN true ELSE false END ON CONFLICT DO NOTHING RETURNING perdure.workflow_steps.workflow_id, perdure.workflow_steps.branch, perdure.workflow_steps.step_seq, perdure.workflow_steps.kind, perdure.workflow_steps.epoch),
+awaited AS
+(INSERT INTO perdure.waits (workflow_id, branch, step_seq, kind, due, epoch) SELECT CAST(%(wait_workflow_id)s AS TEXT) AS anon_15, CAST(%(wait_branch)s AS TEXT) AS anon_16, CAST(%(wait_step_seq)s AS INTEGER) AS anon_17, CAST(%(wait_kind)s AS TEXT) AS anon_18, CAST(%(wait_due)s AS TIMESTAMP WITH TIME ZONE) AS anon_19, CAST(%(wait_epoch)s AS BIGINT) AS anon_20
+FROM perdure.workflows, fence
+WHERE perdure.workflows.workflow_id = CAST(%(wait_workflow_id)s AS TEXT) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = CAST(%(wait_epoch)s AS BIGINT) AND perdure.workflows.status = 'running') THEN true ELSE false END ON CONFLICT DO NOTHING RETURNING perdure.waits.step_seq),
+written AS
+(INSERT INTO perdure.stream_items (workflow_id, stream, item_offset, place, attempt, value, closes, epoch) SELECT CAST(%(item_workflow_id)s AS TEXT) AS anon_21, CAST(%(item_stream)s AS TEXT) AS anon_22, CAST(%(item_item_offset)s AS BIGINT) AS anon_23, CAST(%(item_place)s AS TEXT) AS anon_24, CAST(%(item_attempt)s AS BIGINT) AS anon_25, CAST(%(item_value)s AS TEXT) AS anon_26, CAST(%(item_closes)s AS BOOLEAN) AS anon_27, CAST(%(item_epoch)s AS BIGINT) AS anon_28
+FROM perdure.workflows, fence
+WHERE perdure.workflows.workflow_id = CAST(%(item_workflow_id)s AS TEXT) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = CAST(%(item_epoch)s AS BIGINT) AND perdure.workflows.status = 'running') THEN true ELSE false END ON CONFLICT DO NOTHING RETURNING perdure.stream_items.workflow_id),
+moved AS
+(UPDATE perdure.workflows SET status=CASE WHEN (CAST(%(transition_status)s AS TEXT) = 'waiting' AND (perdure.workflows.wake >= CAST(%(transition_wake_at)s AS BIGINT) OR perdure.workflows.cancel_requested_at IS NOT NULL AND NOT CAST(%(transition_cancelling)s AS BOOLEAN))) THEN 'enqueued' ELSE CAST(%(transition_status)s AS TEXT) END, run_at=CASE WHEN (CAST(%(transition_status)s AS TEXT) = 'waiting' AND (perdure.workflows.wake >= CAST(%(transition_wake_at)s AS BIGINT) OR perdure.workflows.cancel_requested_at IS NOT NULL AND NOT CAST(%(transition_cancelling)s AS BOOLEAN))) THEN now() ELSE coalesce(CAST(%(transition_run_at)s AS TIMESTAMP WITH TIME ZONE), CASE WHEN (CAST(%(transition_status)s AS TEXT) = 'waiting') THEN CAST('9999-12-31T00:00:00.000000Z' AS TIMESTAMP WITH TIME ZONE) ELSE perdure.workflows.run_at END) END, output=CAST(%(transition_output)s AS TEXT), error=CAST(%(transition_error)s AS TEXT), error_message=CAST(%(transition_error_message)s AS TEXT), owner=NULL, wake_at=CAST(%(transition_wake_at)s AS BIGINT), completed_at=CASE WHEN (CAST(%(transition_status)s AS TEXT) IN ('success', 'error', 'cancelled')) THEN now() END FROM fence WHERE perdure.workflows.workflow_id = CAST(%(transition_workflow_id)s AS TEXT) AND CASE WHEN (perdure.workflows.owner = fence.worker_id AND perdure.workflows.epoch = CAST(%(transition_epoch)s AS BIGINT) AND perdure.workflows.status = 'running') THEN true ELSE false END RETURNING perdure.workflows.workflow_id, perdure.workflows.status, perdure.workflows.parent_id, perdure.workflows.awaited),
+told AS
+(INSERT INTO perdure.wakeups (workflow_id, n, fan) SELECT moved.parent_id AS parent_id, count(*) AS count_8, false AS anon_29
+FROM moved
+WHERE moved.status IN ('success', 'error', 'cancelled') AND moved.parent_id IS NOT NULL GROUP BY moved.parent_id UNION ALL SELECT moved.workflow_id AS workflow_id, 1, true AS anon_30
+FROM moved
+WHERE moved.status IN ('success', 'error', 'cancelled') AND moved.awaited RETURNING perdure.wakeups.id)
+ SELECT 'fence', count(*) AS count_1, CAST(NULL AS TEXT[]) AS anon_1
+FROM fence UNION ALL SELECT 'steps', count(*) AS count_2, CAST(NULL AS TEXT[]) AS anon_1
+FROM recorded UNION ALL SELECT 'waits', count(*) AS count_3, CAST(NULL AS TEXT[]) AS anon_1
+FROM awaited UNION ALL SELECT 'items', count(*) AS count_4, CAST(NULL AS TEXT[]) AS anon_1
+FROM written UNION ALL SELECT 'transitions', count(*) AS count_5, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved UNION ALL SELECT 'back', count(*) AS count_6, array_agg(moved.workflow_id) AS array_agg_1
+FROM moved
+WHERE moved.status = 'enqueued' UNION ALL SELECT 'told', count(*) AS count_7, CAST(NULL AS TEXT[]) AS anon_1
+FROM told
+
 -- commits.commit steps consumptions
 WITH fence AS MATERIALIZED
 (SELECT perdure.workers.worker_id AS worker_id

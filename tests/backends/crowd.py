@@ -8,6 +8,7 @@ from perdure_backends.sql import (
     events,
     messages,
     outbox,
+    singles,
     steps,
     streams,
     workers,
@@ -192,6 +193,18 @@ def parameters(dialect: Dialect) -> dict[str, Any]:
         **written("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running]),
         **written("item", streams.ITEM, [_item(one) for one in running]),
         **written("transition", claims.TRANSITION, [_transition(one) for one in running]),
+    }
+
+
+def lone_parameters() -> dict[str, Any]:
+    """What a commit of one row for each part is asked with."""
+    one = "running-1"
+    return {
+        "me": "a",
+        **singles.encode("step", steps.STEP, _step(one)),
+        **singles.encode("wait", steps.WAIT, (one, "", 2, "sleep", WHEN, 1)),
+        **singles.encode("item", streams.ITEM, _item(one)),
+        **singles.encode("transition", claims.TRANSITION, _transition(one)),
     }
 
 

@@ -77,7 +77,7 @@ def explained(
     asked = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
     for number, key in enumerate(asked, 1):
         text = text.replace(f"%({key})s", f"${number}")
-    values = ", ".join("'" + str(given[key]).replace("'", "''") + "'" for key in asked)
+    values = ", ".join(_quoted(given[key]) for key in asked)
     with psql.transaction(force_rollback=True):
         psql.execute(f"SET LOCAL plan_cache_mode = {mode}".encode())
         psql.execute(f"PREPARE hot AS {text.replace('%%', '%')}".encode())
@@ -88,3 +88,7 @@ def explained(
             psql.execute("DEALLOCATE hot")
     assert row
     return Plan(row[0][0]["Plan"])
+
+
+def _quoted(value: object) -> str:
+    return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"

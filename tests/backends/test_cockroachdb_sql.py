@@ -43,6 +43,8 @@ _SHAPES: dict[Build, list[tuple[object, ...]]] = {
         (commits.FRESH, *_PARTS),
         (commits.FRESH, commits.PLAIN, commits.STEPS, commits.TRANSITIONS),
         (commits.FRESH, commits.PLAIN, commits.SUCCESSES, commits.STEPS, commits.TRANSITIONS),
+        (commits.FRESH, commits.ALONE, commits.PLAIN, commits.STEPS),
+        (commits.ALONE, *_PARTS, commits.ITEMS),
         (commits.STEPS, commits.CONSUMPTIONS),
         (commits.STEPS, commits.EVENTS),
         (commits.ITEMS,),

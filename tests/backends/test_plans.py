@@ -35,7 +35,7 @@ from perdure_backends.sql.compiled import Build, Compiled
 from perdure_backends.sqlite import SqliteBackend
 from perdure_backends.sqlite.dialect import SQLITE
 
-from .crowd import BATCH, CROWD, FEW, LIMIT, parameters
+from .crowd import BATCH, CROWD, FEW, LIMIT, lone_parameters, parameters
 from .explained import Plan, explained
 
 _MODES = ("force_custom_plan", "force_generic_plan")
@@ -73,6 +73,11 @@ class Hot:
     pages: int = attrs.field(default=_PAGES, kw_only=True)
     """How many pages each of them may cost."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is about one row of each kind."""
+        return commits.ALONE in self.shape
+
 
 _COMMIT = (commits.STEPS, commits.WAITS, commits.TRANSITIONS)
 _MAIL = (commits.CONSUMPTIONS, commits.EVENTS)
@@ -92,6 +97,31 @@ _HOT = {
         (commits.FRESH, commits.PLAIN, commits.SUCCESSES, commits.STEPS, commits.TRANSITIONS),
         indexes={"workflows_pkey"},
         rows=BATCH,
+    ),
+    "lone commit": Hot(
+        commits.commit,
+        (commits.ALONE, *_COMMIT, commits.ITEMS),
+        indexes={"workflows_pkey"},
+        rows=1,
+    ),
+    "fresh lone commit": Hot(
+        commits.commit,
+        (commits.FRESH, commits.ALONE, *_COMMIT),
+        indexes={"workflows_pkey"},
+        rows=1,
+    ),
+    "usual lone commit": Hot(
+        commits.commit,
+        (
+            commits.FRESH,
+            commits.ALONE,
+            commits.PLAIN,
+            commits.SUCCESSES,
+            commits.STEPS,
+            commits.TRANSITIONS,
+        ),
+        indexes={"workflows_pkey"},
+        rows=1,
     ),
     "commit with mail": Hot(
         commits.commit,
@@ -179,12 +209,13 @@ def test_postgresql_touches_few_rows_and_finds_them_by_index(
     crowded: psycopg.Connection[Any],
 ) -> None:
     compiled, wrong = Compiled(POSTGRES, "perdure"), list[str]()
-    given = parameters(POSTGRES)
+    many, one = parameters(POSTGRES), lone_parameters()
     for knowledge, learn in _POSTGRESQL_KNOWLEDGE.items():
         for statement in learn:
             crowded.execute(statement.encode())
         for mode, (name, hot) in product(_MODES, _HOT.items()):
-            plan = explained(crowded, compiled.text(hot.build, *hot.shape), given, mode=mode)
+            text, given = compiled.text(hot.build, *hot.shape), one if hot.alone else many
+            plan = explained(crowded, text, given, mode=mode)
             if not _cheap(plan, hot):
                 wrong.append(f"{name}, {mode}, with {knowledge} known:\n{plan}")
     assert not wrong, "\n\n".join(wrong)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import attrs
 from sqlalchemy import ARRAY, CTE, ColumnElement, Text, func, select, union_all
 
+from . import singles
 from .claims import let_go, succeed
 from .dialect import Dialect
 from .events import publishing
@@ -25,6 +27,8 @@ PLAIN = "plain"
 """Another: all steps are as most are, in what they do not say."""
 SUCCESSES = "successes"
 """Another: all transitions are to success."""
+ALONE = "alone"
+"""Another: no part has a second row. Most commits of a workflow that runs alone are so."""
 
 
 def commit(dialect: Dialect, *parts: str) -> Any:
@@ -32,6 +36,7 @@ def commit(dialect: Dialect, *parts: str) -> Any:
 
     A count says all that there is to say where everything was written.
     """
+    dialect = attrs.evolve(dialect, batch=singles.row) if ALONE in parts else dialect
     gate = fence()
     branches, told = [_counted(FENCE, gate)], list[Any]()
     published = None

@@ -23,6 +23,7 @@ from perdure.model import Status, StepRecord, Wait
 
 from . import claims, messages, outbox, rows, steps, streams, workers, workflows
 from .commits import (
+    ALONE,
     BACK,
     CONSUMPTIONS,
     FENCE,
@@ -134,7 +135,8 @@ def _fused(session: Session, given: Prepared) -> Written:
     parameters: dict[str, Any] = {"me": given.worker_id}
     for each in itertools.chain.from_iterable(given.executions.values()):
         parameters |= each
-    usual = [part for part, so in ((PLAIN, given.plain), (SUCCESSES, given.successes)) if so]
+    said = ((ALONE, given.alone), (PLAIN, given.plain), (SUCCESSES, given.successes))
+    usual = [part for part, so in said if so]
     shape = (*usual, *given.executions)
     if STEPS in given.executions:
         with suppress(IntegrityError):

@@ -10,7 +10,7 @@ from perdure.backend import Batch, Consumption, Transition
 from perdure.model import Status, StepRecord, Wait
 from perdure.streams import Item
 
-from . import claims, messages, steps, streams
+from . import claims, messages, singles, steps, streams
 from .commits import CONSUMPTIONS, EVENTS, ITEMS, STEPS, TRANSITIONS, WAITS
 from .dialect import Dialect, Fields
 
@@ -38,6 +38,10 @@ _PARTS: Mapping[str, Part] = {
 }
 
 
+_LONE = {STEPS, WAITS, ITEMS, TRANSITIONS}
+"""What may travel as parameters of its own: the planner has only one way to its workflow."""
+
+
 @attrs.define
 class Prepared:
     """A batch as parameters, by part: made once, before a transaction keeps others waiting."""
@@ -49,6 +53,8 @@ class Prepared:
     """All steps are as most are: only the rest of their columns is there."""
     successes: bool
     """All transitions are to success: nor is more there than that wants."""
+    alone: bool
+    """No part has a second row, and all travel in one statement."""
     told: bool = False
     """An earlier try has left wake-ups, though what followed it failed."""
 
@@ -72,14 +78,20 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
         TRANSITIONS: list(map(_success if successes else _transition, batch.transitions)),
     }
     few = {STEPS: plain, TRANSITIONS: successes}
+    alone = dialect.fused and all(len(rows) <= (name in _LONE) for name, rows in given.items())
+    each = _alone if alone else dialect.each
     executions = {
-        name: dialect.each(part.name, part.few if few.get(name) else part.fields, given[name])
+        name: each(part.name, part.few if few.get(name) else part.fields, given[name])
         for name, part in _PARTS.items()
         if given[name]
     }
     for one in itertools.chain.from_iterable(executions.values()):
         one["me"] = worker_id
-    return Prepared(worker_id, batch, executions, plain, successes)
+    return Prepared(worker_id, batch, executions, plain, successes, alone)
+
+
+def _alone(name: str, fields: Fields, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
+    return [singles.encode(name, fields, row) for row in rows]
 
 
 def key_of(record: StepRecord | Wait) -> Key:

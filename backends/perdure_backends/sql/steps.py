@@ -104,7 +104,7 @@ def _insert(
         .where(*owned(dialect, gate, rows))
     )
     names = [field.name for field in fields]
-    if dialect.fused:
+    if isinstance(rows, CTE):
         # Two writers that meet must meet in the same order.
         mine = mine.order_by(*[rows.c[field.name] for field in KEY if field.name in names])
     if fields is UNPLAIN:

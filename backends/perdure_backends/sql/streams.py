@@ -47,7 +47,7 @@ def write(dialect: Dialect, *, gate: CTE | Row | None = None) -> Any:
         .select_from(workflows)
         .where(*owned(dialect, gate, rows))
     )
-    if dialect.fused:
+    if isinstance(rows, CTE):
         # Two writers that meet must meet in the same order.
         mine = mine.order_by(*[rows.c[name] for name in columns[:3]])
     kept = dialect.insert(items).from_select(columns, mine).on_conflict_do_nothing()

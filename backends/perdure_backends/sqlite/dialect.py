@@ -30,9 +30,10 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine.interfaces import Dialect as Compiler
 
 from perdure.errors import BackendRefused
+from perdure_backends.sql import singles
 from perdure_backends.sql.dialect import Ddl, Dialect, Field, Fields
 from perdure_backends.sql.errors import Fault
-from perdure_backends.sql.expression import Row, bind, constant
+from perdure_backends.sql.expression import bind, constant
 from perdure_backends.sql.moments import utc_json
 from perdure_backends.sql.tables import MOMENT
 
@@ -89,10 +90,6 @@ def _rowset(name: str, fields: Fields) -> CTE:
 
 def _encode(name: str, _: Fields, rows: Sequence[Sequence[object]]) -> dict[str, Any]:
     return {name: _document([list(map(_plain, row)) for row in rows])}
-
-
-def _row(name: str, fields: Fields) -> Row:
-    return Row({field.name: bind(f"{name}_{field.name}", field.type) for field in fields})
 
 
 def _each(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
@@ -210,7 +207,7 @@ SQLITE = Dialect(
     compiler=_compiler,
     shards=1,
     fused=False,
-    batch=_row,
+    batch=singles.row,
     each=_each,
     insert=_insert,
     now=_now,

@@ -202,19 +202,28 @@ def test_an_old_epoch_moves_nothing_even_of_the_same_owner(
 
 @promise(Backend.commit, "One transaction. Nothing is written if the worker is dead")
 @promise(Committed, "The worker is dead in the database's eyes: nothing was written by this call.")
-def test_a_dead_worker_records_nothing(backend: Backend) -> None:
+@pytest.mark.parametrize("running", [["w"], ["v", "w"]], ids=["one", "two"])
+def test_a_dead_worker_records_nothing(backend: Backend, running: list[str]) -> None:
     join(backend, "a", "b")
-    own(backend, "a", "w")
-    before = get(backend, "w")
+    own(backend, "a", *running)
+    before = [get(backend, one) for one in running]
     backend.leave("a")
     answer = backend.commit(
-        "a", Batch(steps=[step("w")], waits=[wait("w", 2)], transitions=[end("w")])
+        "a",
+        Batch(
+            steps=[step(one) for one in running],
+            waits=[wait(one, 2) for one in running],
+            transitions=[end(one) for one in running],
+        ),
     )
+    refused = [NOT_YOURS] * len(running)
     assert answer.fenced
-    assert (list(answer.steps), list(answer.waits)) == ([NOT_YOURS], [NOT_YOURS])
-    assert list(answer.transitions) == [NOT_YOURS]
-    assert get(backend, "w") == before
-    assert (steps_of(backend, "w"), waits_of(backend, "w")) == ([], [])
+    assert (list(answer.steps), list(answer.waits)) == (refused, refused)
+    assert list(answer.transitions) == refused
+    assert [get(backend, one) for one in running] == before
+    assert [(steps_of(backend, one), waits_of(backend, one)) for one in running] == [
+        ([], []) for _ in running
+    ]
 
 
 @promise(Backend.commit, "So it is for a worker that has died since; `fenced` tells it.")
@@ -328,7 +337,7 @@ def _mixed() -> tuple[
             (end(mine, status, **_outcome(status, n)), status),
             (end(theirs), NOT_YOURS),
             (end(ghost), NOT_YOURS),
-            (end(old, epoch=2), Status.SUCCESS),
+            (end(old, epoch=2), Status.SUCCESS) if n % 2 else (end(old, status), NOT_YOURS),
         ]
     return scrambled(steps), scrambled(waits), scrambled(transitions)
 
@@ -359,6 +368,20 @@ def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
             step(f"old{n}", 2, epoch=2),
         ]
         assert steps_of(backend, f"theirs{n}") == []
+
+
+@GUARDED
+def test_of_many_successes_only_those_of_the_owner_and_its_epoch_count(backend: Backend) -> None:
+    _a_world(backend)
+    mine = [f"mine{n}" for n in range(20)]
+    others = [f"{one}{n}" for one in ("old", "theirs") for n in range(20)]
+    asked = scrambled([*mine, *others, "ghost"])
+    answer = backend.commit("a", Batch(transitions=[end(one) for one in asked]))
+    assert list(answer.transitions) == [
+        Status.SUCCESS if one in mine else NOT_YOURS for one in asked
+    ]
+    assert {get(backend, one).status for one in mine} == {Status.SUCCESS}
+    assert {get(backend, one).status for one in others} == {Status.RUNNING}
 
 
 @promise(seam, "**Thread-safe.** Every thread may call every verb")
