@@ -232,7 +232,7 @@ def _waits(psql: psycopg.Connection[Any]) -> bool:
     """Whether a commit of steps waits for a lock."""
     found = psql.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND cardinality(pg_blocking_pids(pid)) > 0 AND query LIKE '%step_item%'"
+        "AND cardinality(pg_blocking_pids(pid)) > 0 AND query LIKE '%INSERT INTO%workflow_steps%'"
     ).fetchone()
     return bool(found and found[0])
 
