@@ -1,5 +1,6 @@
 """A crowd: what stands in the tables of a database that is years old and has much before it."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from perdure_backends.sql import (
@@ -155,11 +156,6 @@ CROWD: tuple[tuple[str, int], ...] = (
 def parameters(dialect: Dialect) -> dict[str, Any]:
     """What the statements are asked with: full batches, for rows of each kind."""
     encode, listed = dialect.encode, dialect.listed
-
-    def written(name: str, fields: Fields, rows: list[tuple[object, ...]]) -> dict[str, Any]:
-        """What one execution of a commit's statement is given."""
-        return dialect.each(name, fields, rows)[0]
-
     running = [f"running-{n}" for n in range(1, BATCH + 1)]
     ended = [f"ended-{n + 10_000_000}" for n in range(1, BATCH + 1)]
     return {
@@ -188,23 +184,26 @@ def parameters(dialect: Dialect) -> dict[str, Any]:
         **encode("told", outbox.TOLD, [(one, 1) for one in ended]),
         **encode("subscriber", steps.ID, [(one,) for one in running]),
         **encode("publisher", steps.ID, [(one,) for one in running]),
-        **written("consumption", messages.CONSUMPTION, [_taking(one) for one in running]),
-        **written("step", steps.STEP, [_step(one) for one in running]),
-        **written("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running]),
-        **written("item", streams.ITEM, [_item(one) for one in running]),
-        **written("transition", claims.TRANSITION, [_transition(one) for one in running]),
+        **_written(dialect.each, running),
     }
 
 
 def lone_parameters() -> dict[str, Any]:
     """What a commit of one row for each part is asked with."""
-    one = "running-1"
+    return {"me": "a", **_written(singles.each, ["running-1"])}
+
+
+def _written(
+    each: Callable[[str, Fields, list[tuple[object, ...]]], Sequence[dict[str, Any]]],
+    running: list[str],
+) -> dict[str, Any]:
+    """What one execution of a commit's statements is given."""
     return {
-        "me": "a",
-        **singles.encode("step", steps.STEP, _step(one)),
-        **singles.encode("wait", steps.WAIT, (one, "", 2, "sleep", WHEN, 1)),
-        **singles.encode("item", streams.ITEM, _item(one)),
-        **singles.encode("transition", claims.TRANSITION, _transition(one)),
+        **each("consumption", messages.CONSUMPTION, [_taking(one) for one in running])[0],
+        **each("step", steps.STEP, [_step(one) for one in running])[0],
+        **each("wait", steps.WAIT, [(one, "", 2, "sleep", WHEN, 1) for one in running])[0],
+        **each("item", streams.ITEM, [_item(one) for one in running])[0],
+        **each("transition", claims.TRANSITION, [_transition(one) for one in running])[0],
     }
 
 

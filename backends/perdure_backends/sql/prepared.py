@@ -78,20 +78,19 @@ def prepare(dialect: Dialect, worker_id: str, batch: Batch) -> Prepared:
         TRANSITIONS: list(map(_success if successes else _transition, batch.transitions)),
     }
     few = {STEPS: plain, TRANSITIONS: successes}
-    alone = dialect.fused and all(len(rows) <= (name in _LONE) for name, rows in given.items())
-    each = _alone if alone else dialect.each
+    there = {name: rows for name, rows in given.items() if rows}
+    alone = (
+        dialect.fused and there.keys() <= _LONE and max(map(len, there.values()), default=0) == 1
+    )
+    each = singles.each if alone else dialect.each
     executions = {
-        name: each(part.name, part.few if few.get(name) else part.fields, given[name])
+        name: each(part.name, part.few if few.get(name) else part.fields, there[name])
         for name, part in _PARTS.items()
-        if given[name]
+        if name in there
     }
     for one in itertools.chain.from_iterable(executions.values()):
         one["me"] = worker_id
     return Prepared(worker_id, batch, executions, plain, successes, alone)
-
-
-def _alone(name: str, fields: Fields, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
-    return [singles.encode(name, fields, row) for row in rows]
 
 
 def key_of(record: StepRecord | Wait) -> Key:

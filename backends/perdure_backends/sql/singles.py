@@ -12,11 +12,10 @@ def row(name: str, fields: Fields) -> Row:
     return Row({field.name: bind(f"{name}_{field.name}", field.type) for field in fields})
 
 
-def encode(name: str, fields: Fields, values: Sequence[object]) -> dict[str, Any]:
-    """Its parameters. All are texts: what a statement is prepared for does not depend on values."""
-    return {
-        f"{name}_{field.name}": _text(value) for field, value in zip(fields, values, strict=True)
-    }
+def each(name: str, fields: Fields, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
+    """The parameters of each row, all texts: what a statement is prepared for is always the same."""
+    names = [f"{name}_{field.name}" for field in fields]
+    return [dict(zip(names, map(_text, values), strict=True)) for values in rows]
 
 
 def _text(value: object) -> str | None:

@@ -8,20 +8,19 @@ from perdure import backend as seam
 from perdure.backend import (
     NOT_YOURS,
     RECORDED,
-    AlreadyRecorded,
     Backend,
     Batch,
     Capabilities,
     Committed,
     NotYours,
-    StepAnswer,
     Transition,
     TransitionAnswer,
 )
 from perdure.errors import BackendRefused
-from perdure.model import Status, StepRecord, Wait
+from perdure.model import Status
 from perdure_compat.promise import promise
 
+from . import company
 from .races import dealt, together
 from .records import (
     LEASE,
@@ -30,7 +29,6 @@ from .records import (
     end,
     finish,
     get,
-    ids,
     join,
     own,
     record,
@@ -43,7 +41,6 @@ from .records import (
 )
 
 NOTHING = {"output_json": None, "error_message": None}
-OUTCOMES = (*(Status.SUCCESS, Status.ERROR, Status.CANCELLED), Status.PARKED, Status.ENQUEUED)
 
 REPEATS = promise(Backend.commit, "A repeat gives the same answers as the first time")
 TRANSITION_AGAIN = promise(
@@ -134,7 +131,7 @@ def test_steps_may_share_a_batch_with_the_end_of_their_workflow(
 
 @REPEATS
 @TRANSITION_AGAIN
-@pytest.mark.parametrize("status", OUTCOMES)
+@pytest.mark.parametrize("status", company.OUTCOMES)
 def test_a_repeated_transition_answers_as_the_first_time(backend: Backend, status: Status) -> None:
     join(backend, "a")
     own(backend, "a", "w")
@@ -151,7 +148,7 @@ def test_a_repeated_transition_answers_as_the_first_time(backend: Backend, statu
     "**Guards, not timing.** Every write is conditional on the state it expects (owner, "
     "epoch, status)",
 )
-@pytest.mark.parametrize("status", OUTCOMES)
+@pytest.mark.parametrize("status", company.OUTCOMES)
 def test_what_has_ended_never_changes(backend: Backend, status: Status) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -173,7 +170,7 @@ def test_what_has_ended_never_changes(backend: Backend, status: Status) -> None:
 
 @GUARDED
 @promise(NotYours, "Nothing was written: the workflow is no longer the caller's.")
-@pytest.mark.parametrize("status", OUTCOMES)
+@pytest.mark.parametrize("status", company.OUTCOMES)
 def test_only_the_owner_moves_a_workflow(backend: Backend, status: Status) -> None:
     join(backend, "a", "b")
     own(backend, "a", "w")
@@ -187,7 +184,7 @@ def test_only_the_owner_moves_a_workflow(backend: Backend, status: Status) -> No
 
 
 @GUARDED
-@pytest.mark.parametrize("status", OUTCOMES)
+@pytest.mark.parametrize("status", company.OUTCOMES)
 def test_an_old_epoch_moves_nothing_even_of_the_same_owner(
     backend: Backend, status: Status
 ) -> None:
@@ -288,66 +285,12 @@ def test_a_batch_may_be_as_large_as_the_backend_says(backend: Backend) -> None:
     assert steps_of(backend, "w") == many
 
 
-def _a_world(backend: Backend) -> None:
-    """20 workflows each: a's at epoch 2 with a step, a's at epoch 1, b's."""
-    join(backend, "a", "b")
-    old = [f"old{n}" for n in range(20)]
-    own(backend, "a", *old)
-    record(backend, "a", *[step(one) for one in old])
-    finish(backend, "a", *[end(one, Status.ENQUEUED) for one in old])
-    assert sorted(ids(claim(backend, "a"))) == sorted(old)
-    own(backend, "a", *[f"mine{n}" for n in range(20)])
-    own(backend, "b", *[f"theirs{n}" for n in range(20)])
-
-
-def _outcome(status: Status, number: int) -> dict[str, str]:
-    """What a transition to this status says of its workflow."""
-    if status is Status.ENQUEUED:
-        return {}
-    field = "output_json" if status is Status.SUCCESS else "error_message"
-    return {field: f'"{number}"'}
-
-
-def _mixed() -> tuple[
-    list[tuple[StepRecord, StepAnswer]],
-    list[tuple[Wait, StepAnswer]],
-    list[tuple[Transition, TransitionAnswer]],
-]:
-    """300 operations of worker a, each with the answer that it must get."""
-    steps: list[tuple[StepRecord, StepAnswer]] = []
-    waits: list[tuple[Wait, StepAnswer]] = []
-    transitions: list[tuple[Transition, TransitionAnswer]] = []
-    for n, status in zip(range(20), cycle(OUTCOMES)):
-        old, mine, theirs, ghost = f"old{n}", f"mine{n}", f"theirs{n}", f"ghost{n}"
-        steps += [
-            (step(old, epoch=2), AlreadyRecorded(step(old))),
-            (step(old, 2, epoch=2), RECORDED),
-            (step(old, 3), NOT_YOURS),
-            (step(mine), RECORDED),
-            (step(mine, branch="1"), RECORDED),
-            (step(theirs), NOT_YOURS),
-            (step(ghost), NOT_YOURS),
-        ]
-        waits += [
-            (wait(mine, 3), RECORDED),
-            (wait(theirs, 3), NOT_YOURS),
-            (wait(old, 4), NOT_YOURS),
-        ]
-        transitions += [
-            (end(mine, status, **_outcome(status, n)), status),
-            (end(theirs), NOT_YOURS),
-            (end(ghost), NOT_YOURS),
-            (end(old, epoch=2), Status.SUCCESS) if n % 2 else (end(old, status), NOT_YOURS),
-        ]
-    return scrambled(steps), scrambled(waits), scrambled(transitions)
-
-
 @promise(Committed, "One answer for each operation of a batch, in the batch's order.")
 @BATCHES
 @REPEATS
 def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
-    _a_world(backend)
-    steps, waits, transitions = _mixed()
+    company.gather(backend)
+    steps, waits, transitions = company.mixed()
     batch = Batch(
         steps=[one for one, _ in steps],
         waits=[one for one, _ in waits],
@@ -358,11 +301,11 @@ def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
         assert list(answer.steps) == [expected for _, expected in steps]
         assert list(answer.waits) == [expected for _, expected in waits]
         assert list(answer.transitions) == [expected for _, expected in transitions]
-    for n, status in zip(range(20), cycle(OUTCOMES)):
+    for n, status in zip(range(20), cycle(company.OUTCOMES)):
         found = get(backend, f"mine{n}")
         told = {"output_json": found.output_json, "error_message": found.error_message}
         assert found.status is status
-        assert told == NOTHING | _outcome(status, n)
+        assert told == NOTHING | company.outcome(status, n)
         assert steps_of(backend, f"old{n}") == [
             step(f"old{n}"),
             step(f"old{n}", 2, epoch=2),
@@ -372,7 +315,7 @@ def test_answers_stand_in_the_order_of_the_batch(backend: Backend) -> None:
 
 @GUARDED
 def test_of_many_successes_only_those_of_the_owner_and_its_epoch_count(backend: Backend) -> None:
-    _a_world(backend)
+    company.gather(backend)
     mine = [f"mine{n}" for n in range(20)]
     others = [f"{one}{n}" for one in ("old", "theirs") for n in range(20)]
     asked = scrambled([*mine, *others, "ghost"])
