@@ -256,7 +256,7 @@ def two_drains(world: World) -> Scene:
     owners(world)
     world.clean.send([message("v", "m"), message("v", "n")])
     finish(world.clean, "a", end("v", Status.WAITING, wake_at=2))
-    return Scene([wakes(), wakes()], lambda *_: _is_woken(world, count=2))
+    return Scene([wakes()] * 2, lambda *_: _is_woken(world, count=2))
 
 
 def two_who_spread(world: World) -> Scene:
@@ -270,7 +270,7 @@ def two_who_spread(world: World) -> Scene:
         deliver(world)
         assert [get(world.clean, each).wake for each in "vx"] == [1, 1]
 
-    return Scene([wakes(), wakes()], together)
+    return Scene([wakes()] * 2, together)
 
 
 def drain_and_end(world: World) -> Scene:
@@ -307,7 +307,7 @@ def two_tries_to_take(world: World) -> Scene:
         (sight,) = world.clean.look([Watch(workflow_id="v", topics=["news"])], limit=9)
         assert [each.id for each in sight.messages] == ["n"]
 
-    return Scene([takes("a", "v", "m"), takes("a", "v", "m")], together)
+    return Scene([takes("a", "v", "m")] * 2, together)
 
 
 LETTERS: Mapping[str, Callable[[World], Scene]] = {

@@ -128,7 +128,7 @@ def two_reaps(world: World) -> Scene:
         assert [*one.workflows, *other.workflows] == ["v"]
         assert get(world.clean, "v").recoveries == 1
 
-    return Scene([reap, reap], together)
+    return Scene([reap] * 2, together)
 
 
 def two_who_forget(world: World) -> Scene:
@@ -144,7 +144,7 @@ def two_who_forget(world: World) -> Scene:
         assert [*one.workflows, *other.workflows] == ["v"]
         assert get(world.clean, "v").recoveries == 1
 
-    return Scene([reap, reap], together)
+    return Scene([reap] * 2, together)
 
 
 def leave_and_commit(world: World) -> Scene:
@@ -252,7 +252,7 @@ def two_wakes(world: World) -> Scene:
         assert one + other == 2
         assert len(world.epochs("enqueued")) == 2
 
-    return Scene([wakes(), wakes()], together)
+    return Scene([wakes()] * 2, together)
 
 
 def suspend_and_wake(world: World) -> Scene:
@@ -321,7 +321,7 @@ def two_tries_of_a_commit(world: World) -> Scene:
     """The repeat meets the first try, whose answer is lost: both are told the same."""
     owners(world)
     twice = finishes("a", "v")
-    return Scene([twice, twice], lambda *_: _ended(world, "v"))
+    return Scene([twice] * 2, lambda *_: _ended(world, "v"))
 
 
 def two_owners_commit(world: World) -> Scene:
@@ -396,7 +396,7 @@ def two_resumes(world: World) -> Scene:
     def together(*said: Any) -> None:
         assert said == (Status.ENQUEUED, Status.ENQUEUED)
 
-    return Scene([resumes("v", epoch=1), resumes("v", epoch=1)], together)
+    return Scene([resumes("v", epoch=1)] * 2, together)
 
 
 PAIRS: Mapping[str, Callable[[World], Scene]] = {

@@ -19,17 +19,23 @@ from perdure_compat.suite.records import claim, get, ids, join, submit
 
 Psql = psycopg.Connection[Any]
 Open = Callable[..., Psql]
-QUIET = Manners(skew=0)
 
 
 @contextmanager
-def _double(url: str, manners: Manners = QUIET) -> Generator[Open, None, None]:
-    """Opens connections through a double."""
-    with Double(url, manners) as double, ExitStack() as stack:
+def _double(url: str, manners: Manners) -> Generator[Open, None, None]:
+    """Opens connections through a double of its own."""
+    with Double(url, manners) as double, _through(double.url()) as opened:
+        yield opened
+
+
+@contextmanager
+def _through(url: str) -> Generator[Open, None, None]:
+    """Opens connections through the double of this URL."""
+    with ExitStack() as stack:
 
         def opened(*, autocommit: bool = True, **how: Any) -> Psql:
-            through = double.url().replace("cockroachdb://", "postgresql://")
-            connection = psycopg.connect(through, autocommit=autocommit, **how)
+            driver = url.replace("cockroachdb://", "postgresql://")
+            connection = psycopg.connect(driver, autocommit=autocommit, **how)
             return stack.enter_context(closing(connection))
 
         yield opened
@@ -51,10 +57,10 @@ def psql(postgres_url: str) -> Generator[Psql, None, None]:
 
 
 @pytest.fixture
-def opened(postgres_url: str, psql: Psql) -> Generator[Open, None, None]:
+def opened(cockroach_url: str, psql: Psql) -> Generator[Open, None, None]:
     """Connections through a double that injects nothing."""
     assert psql.info.parameter_status("crdb_version") is None
-    with _double(postgres_url) as opened:
+    with _through(cockroach_url) as opened:
         yield opened
 
 
@@ -74,11 +80,8 @@ def test_it_says_that_it_is_a_cockroachdb_and_a_double(opened: Open) -> None:
     assert one.execute("SELECT version()").fetchone() == (announced,)
 
 
-def test_the_backend_takes_it_for_what_it_says(postgres_url: str) -> None:
-    with (
-        Double(postgres_url, QUIET) as double,
-        closing(CockroachBackend(double.url())) as backend,
-    ):
+def test_the_backend_takes_it_for_what_it_says(cockroach_url: str) -> None:
+    with closing(CockroachBackend(cockroach_url)) as backend:
         backend.migrate()
         join(backend, "a")
         submit(backend, "w")
@@ -326,8 +329,8 @@ def _fails(connection: Psql) -> bool:
     return False
 
 
-def test_verbs_get_through_many_faults(postgres_url: str) -> None:
-    with Double(postgres_url) as quiet, closing(CockroachBackend(quiet.url())) as backend:
+def test_verbs_get_through_many_faults(postgres_url: str, cockroach_url: str) -> None:
+    with closing(CockroachBackend(cockroach_url)) as backend:
         backend.migrate()
     with (
         Double(postgres_url, Manners(rate=0.2, kinds=UNAPPLIED)) as double,
@@ -343,11 +346,11 @@ def test_verbs_get_through_many_faults(postgres_url: str) -> None:
 # ------------------------------------------------------------ the protocol
 
 
-def test_a_password_passes(postgres_url: str, psql: Psql) -> None:
+def test_a_password_passes(opened: Open, psql: Psql) -> None:
     """Whatever the server asks for, the client answers; here a role that may not come in."""
     psql.execute("CREATE ROLE nobody NOLOGIN")
     try:
-        with _double(postgres_url) as opened, pytest.raises(psycopg.OperationalError) as raised:
+        with pytest.raises(psycopg.OperationalError) as raised:
             opened(user="nobody", password="secret")  # noqa: S106 (it opens nothing)
         assert "not permitted to log in" in str(raised.value)
     finally:

@@ -28,7 +28,7 @@ def test_two_migrations_that_take_turns_make_the_tables_once(stage: Stage, death
 
     def begin() -> Sequence[Act]:
         site.clear()
-        return [SqlBackend.migrate, SqlBackend.migrate]
+        return [SqlBackend.migrate] * 2
 
     def judge(_: Sequence[object]) -> None:
         world.clean.migrate()

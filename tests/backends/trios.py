@@ -128,7 +128,7 @@ def resumes_and_the_next_parking(world: World) -> Scene:
             (Status.PARKED, 2) if again else (Status.ENQUEUED, 1)
         )
 
-    return Scene([resumes("v", epoch=1), resumes("v", epoch=1), Role(park_again)], together)
+    return Scene([*[resumes("v", epoch=1)] * 2, Role(park_again)], together)
 
 
 def three_submits(world: World) -> Scene:
@@ -138,7 +138,7 @@ def three_submits(world: World) -> Scene:
     def together(*existing: Any) -> None:
         assert sorted(each for said in existing for each in said) == ["v", "v", "w", "w"]
 
-    return Scene([submits("v", "w"), submits("w", "v"), submits("v", "w")], together)
+    return Scene([*[submits("v", "w")] * 2, submits("w", "v")], together)
 
 
 def two_claims_and_a_wake(world: World) -> Scene:

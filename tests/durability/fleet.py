@@ -1,10 +1,10 @@
 """Worker processes: start them, wait for them, kill them; only those started here."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import attrs
@@ -19,42 +19,54 @@ PATIENCE = 15 * LEASE
 """Seconds after which something that is bound to happen soon has not happened."""
 LOOK = 0.03
 TAIL = 4000
+_PROCESSES = get_context("forkserver")
+"""Each is forked from a process that has imported everything and has no threads."""
+_PROCESSES.set_forkserver_preload(
+    [
+        "perdure",
+        "perdure_backends.cockroachdb",
+        "perdure_backends.postgres",
+        "perdure_backends.sqlite",
+    ]
+)
 
 
 @attrs.define(eq=False)
 class WorkerProcess:
     """A process that was started as a worker, and when what happened to it."""
 
-    process: "subprocess.Popen[bytes]"
+    process: ForkServerProcess
     log: Path
     joined: float | None = None
     died: float | None = None
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        pid = self.process.pid
+        assert pid is not None
+        return pid
 
     @property
     def alive(self) -> bool:
-        if self.process.poll() is None:
+        if self.process.is_alive():
             return True
         self.died = self.died or time.time()
         return False
 
     def signal(self, number: int) -> float:
         """Send it a signal; when that was."""
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
         return time.time()
 
     def kill(self) -> float:
         """Kill it and wait until it is gone; when it was killed."""
         self.process.kill()
         self.died = time.time()
-        self.process.wait()
+        self.process.join()
         return self.died
 
     def __repr__(self) -> str:
-        return f"<worker process {self.pid}, code {self.process.poll()}>"
+        return f"<worker process {self.pid}, code {self.process.exitcode}>"
 
 
 @attrs.define(eq=False)
@@ -69,14 +81,11 @@ class Fleet:
     def start(self, *options: str) -> WorkerProcess:
         """Start a worker and return at once."""
         log = self.ledger.folder / f"worker-{len(self.workers) + 1}.log"
-        with log.open("wb") as file:
-            process = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, program.__file__, self.url, *self.options, *options],
-                env=os.environ | {"DURABILITY_FOLDER": str(self.ledger.folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
+        log.touch()
+        arguments = [self.url, *self.options, *options]
+        given = (arguments, self.ledger.folder, log)
+        process = _PROCESSES.Process(target=program.work, args=given)
+        process.start()
         worker = WorkerProcess(process, log)
         self.workers.append(worker)
         return worker
@@ -135,10 +144,12 @@ class Fleet:
         found = self.ledger.workflows(ids).values()
         return [w for w in found if w.status not in {"success", "error", "parked"}]
 
-    def until_gone(self, worker: WorkerProcess, *, seconds: float = PATIENCE) -> tuple[int, float]:
+    def until_gone(
+        self, worker: WorkerProcess, *, seconds: float = PATIENCE
+    ) -> tuple[int | None, float]:
         """Wait until a process has ended; its code, and the seconds it took."""
         took = self.until(lambda: not worker.alive, f"{worker} ends", seconds=seconds)
-        return worker.process.returncode, took
+        return worker.process.exitcode, took
 
     def logs(self) -> str:
         """The ends of what the workers have said."""

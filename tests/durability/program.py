@@ -2,7 +2,8 @@
 
 Every body says in a log that it began and that it ended, and returns a token that no
 other run of it returns. So a result shows which run of each step it was made of, and
-what a body was given shows what its workflow had seen recorded before.
+what a body was given shows what its workflow had seen recorded before. The log and
+the gates are files in the folder that the process runs in.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +28,6 @@ from tests.durability.waiters import WAITERS
 
 LEASE = timedelta(seconds=2)
 HEARTBEAT = timedelta(seconds=0.5)
-FOLDER = Path(os.environ.get("DURABILITY_FOLDER", "."))
 LOOK = 0.02
 
 
@@ -54,11 +54,16 @@ def _say(event: str, before: str, token: str) -> None:
         "at": time.time(),
     }
     # One write to a file that is open for appending is never torn by another.
-    log = os.open(FOLDER / "bodies.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    log = os.open("bodies.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(log, json.dumps(said).encode() + b"\n")
     finally:
         os.close(log)
+
+
+def _there(file: str) -> bool:
+    """Whether somebody has made it."""
+    return Path(file).exists()
 
 
 # ------------------------------------------------------------------- steps
@@ -81,7 +86,7 @@ async def alink(before: str, seconds: float) -> str:
 @perdure.step(name="gated")
 def gated(before: str, gate: str) -> str:
     with body(before) as token:
-        while not (FOLDER / gate).exists():
+        while not _there(gate):
             time.sleep(LOOK)
     return token
 
@@ -89,7 +94,7 @@ def gated(before: str, gate: str) -> str:
 @perdure.step(name="agated")
 async def agated(before: str, gate: str) -> str:
     with body(before) as token:
-        while not (FOLDER / gate).exists():  # noqa: ASYNC110 (another process makes it)
+        while not _there(gate):  # noqa: ASYNC110 (another process makes it)
             await asyncio.sleep(LOOK)
     return token
 
@@ -109,7 +114,7 @@ async def afail(before: str) -> str:
 @perdure.step(name="explode")
 def explode(before: str, cure: str, seconds: float) -> str:
     with body(before) as token:
-        if not (FOLDER / cure).exists():
+        if not _there(cure):
             time.sleep(seconds)  # so that others get on meanwhile
             os.kill(os.getpid(), signal.SIGKILL)
     return token
@@ -242,7 +247,7 @@ def engine_of(url: str, max_recoveries: int = 5, linger: float = 1.0) -> perdure
     )
 
 
-def _arguments() -> argparse.Namespace:
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--grace", type=float, default=25.0)
@@ -250,7 +255,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-recoveries", type=int, default=5)
     parser.add_argument("--linger", type=float, default=1.0)
     parser.add_argument("--forks", type=int, default=0)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _work(engine: perdure.Engine, given: argparse.Namespace) -> None:
@@ -279,8 +284,18 @@ def _fork_workers(engine: perdure.Engine, given: argparse.Namespace) -> None:
         raise SystemExit(f"the workers ended with {codes}")
 
 
-def main() -> None:
-    given = _arguments()
+def work(arguments: Sequence[str], folder: Path, log: Path) -> None:
+    """Be a process of its own, which was forked for this, in a folder."""
+    os.chdir(folder)
+    with log.open("wb") as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+    main(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run a worker, or fork some."""
+    given = _parsed(arguments)
     logging.basicConfig(
         format="%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
@@ -294,4 +309,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,6 +1,5 @@
 """Several worker processes on one file; workers that are forked."""
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -54,7 +53,7 @@ def test_workers_forked_after_their_parent_used_its_engine_do_its_work(
     assert engine
     ended = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, str(Path(program.__file__)), database_url, "--forks", "2"],
-        env=os.environ | {"DURABILITY_FOLDER": str(ledger.folder)},
+        cwd=ledger.folder,
         timeout=PATIENCE,
         capture_output=True,
         check=False,

@@ -4,6 +4,10 @@ The director decides who moves, so that every lock is held while the others go o
 Who moved and now waits for a lock is seen on the server, and stays on its way. Where
 one commit lets two go on, the server decides who is first: a schedule that does not come
 about at the first try is tried again.
+
+Actors that do the same thing are interchangeable until they begin: of schedules that
+differ by their names alone one is played (symmetry reduction; Clarke, Enders, Filkorn,
+Jha, "Exploiting symmetry in temporal logic model checking", 1996).
 """
 
 import time
@@ -75,7 +79,8 @@ class Director:
         """How many schedules there were.
 
         Args:
-            arrange: makes the beginning; answers with what each actor does.
+            arrange: makes the beginning; answers with what each actor does. Who is given
+                one and the same act does the same thing.
             check: judges the answers and what is left; whoever died answers with the crash.
             bounds: which schedules are played.
         """
@@ -106,7 +111,7 @@ class Director:
         switched = 0
         others: list[Schedule] = []
         deadline = time.monotonic() + _WITHIN
-        while ready := self._ready(actors, deadline, played):
+        while ready := _distinct(self._ready(actors, deadline, played), acts, played):
             chosen, *rest = bounds.turns(played, switched, ready)
             if len(played) >= len(prefix):
                 others += [(*played, other) for other in rest]
@@ -146,6 +151,14 @@ class Director:
         asked = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
         found = self._raw.execute(asked, [actor.pid]).fetchone()
         return bool(actor.pid and found[0])
+
+
+def _distinct(ready: Sequence[int], acts: Sequence[Act], played: Schedule) -> list[int]:
+    """Without those who would begin what one before them could begin instead."""
+    begun = {turn.actor for turn in played}
+    idle = [at for at in range(len(acts)) if at not in begun]
+    spare = {at for at in idle if any(acts[at] is acts[other] for other in idle if other < at)}
+    return [at for at in ready if at not in spare]
 
 
 def _answer(actor: Actor) -> object:

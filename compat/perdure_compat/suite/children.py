@@ -1,29 +1,37 @@
-"""Real processes that the tests start, talk to and kill."""
+"""Real processes that the tests begin, talk to and kill."""
 
-import json
-import signal
-import subprocess
-import sys
 from contextlib import suppress
+from importlib.metadata import entry_points
+from multiprocessing import get_all_start_methods, get_context
 from threading import Timer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from perdure_compat.harness import Place
+from perdure.url import GROUP
+from perdure_compat.harness import Place, scheme_of
 
+from . import deeds
 from .races import WITHIN
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+_PROCESSES: "ForkServerContext | SpawnContext" = (
+    get_context("forkserver") if "forkserver" in get_all_start_methods() else get_context("spawn")
+)
+"""Where it can be, a process is forked from one that has imported everything."""
 
 
 class Child:
     """A process on the same place, which runs one act of `deeds` once it is told to go."""
 
     def __init__(self, place: Place, act: str, **arguments: Any) -> None:
-        given = [place.url, place.namespace, act, json.dumps(arguments)]
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-m", "perdure_compat.suite.deeds", *given],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        backends = entry_points(group=GROUP, name=scheme_of(place.url))
+        _PROCESSES.set_forkserver_preload([deeds.__name__, *(one.module for one in backends)])
+        self._line, theirs = _PROCESSES.Pipe()
+        given = (place, act, arguments, theirs)
+        self._process = _PROCESSES.Process(target=deeds.perform, args=given)
+        self._process.start()
+        theirs.close()
         self._guard = Timer(2 * WITHIN, self._process.kill)
         self._guard.daemon = True
         self._guard.start()
@@ -38,39 +46,37 @@ class Child:
     def go(self) -> None:
         """Wait until the child is ready, then let it begin."""
         assert self.read() == "ready"
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        self._line.send("go")
 
     def read(self) -> Any:
-        """The next thing that it says."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"the process said nothing more: {self._process.poll()}"
-        return json.loads(line)
+        """The next thing that it tells.
+
+        Raises:
+            EOFError: it has ended.
+        """
+        return self._line.recv()
 
     def rest(self) -> list[Any]:
-        """All it says until its end; a last line cut short by death does not count."""
-        assert self._process.stdout is not None
-        lines = self._process.stdout.readlines()
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """All it tells until its end; a last word cut short by death does not count."""
+        told: list[Any] = []
+        with suppress(EOFError, OSError):
+            while True:
+                told.append(self.read())
+        return told
 
-    def end(self) -> int:
-        """Wait for its end; the exit code."""
-        code = self._process.wait(WITHIN)
+    def end(self) -> int | None:
+        """Wait for its end; the exit code, None if it does not come."""
+        self._process.join(WITHIN)
+        code = self._process.exitcode
         self._close()
         return code
 
     def kill(self, *, after: float = 0.0) -> None:
         """Kill it as SIGKILL does, after some seconds unless it has ended before."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(after)
-        if self._process.poll() is None:
-            self._process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-        self._process.wait(WITHIN)
+        self._process.join(after)
+        self._process.kill()
+        self._process.join(WITHIN)
 
     def _close(self) -> None:
         self._guard.cancel()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
+        self._line.close()

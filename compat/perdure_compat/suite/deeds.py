@@ -1,99 +1,93 @@
-"""What a process of its own does: `python -m perdure_compat.suite.deeds URL NAMESPACE ACT JSON`.
+"""What processes of their own do, and tell about it while they do it."""
 
-It says `"ready"`, waits for a line, acts, and says what came of it, one JSON text
-a line.
-"""
-
-import json
-import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from typing import Any
 
 from perdure.backend import Backend, Batch
 from perdure_compat.harness import Place
 
+from .races import WITHIN
 from .records import AT_ONCE, PATIENT, claim, claim_beside, end, ids, info, job, record, step
 
 
-def say(something: Any) -> None:
-    """Tell the parent; it has it when this returns."""
-    sys.stdout.write(json.dumps(something) + "\n")
-    sys.stdout.flush()
-
-
-def migrate(backend: Backend) -> None:
+def migrate(backend: Backend) -> Iterator[str]:
     """Bring the tables to be."""
     backend.migrate()
-    say("migrated")
+    yield "migrated"
 
 
-def submit(backend: Backend, *, ids: list[str], input_json: str) -> None:
-    """Submit, and say which ids are new."""
+def submit(backend: Backend, *, ids: list[str], input_json: str) -> Iterator[list[str]]:
+    """Submit, and tell which ids are new."""
     jobs = [job(one, input_json=input_json) for one in ids]
     existed = {one.id for one in backend.submit(jobs)}
-    say([one for one in ids if one not in existed])
+    yield [one for one in ids if one not in existed]
 
 
-def take(backend: Backend, *, worker: str, limit: int) -> None:
-    """Claim until nothing is left, and say what was claimed."""
+def take(backend: Backend, *, worker: str, limit: int) -> Iterator[list[tuple[str, int]]]:
+    """Claim until nothing is left, and tell what was claimed."""
     seen: list[str] = []
     while claimed := claim_beside(backend, worker, known=seen, limit=limit):
         seen += ids(claimed)
-        say([[one.id, one.epoch] for one in claimed])
+        yield [(one.id, one.epoch) for one in claimed]
 
 
-def hold(backend: Backend, *, worker: str, lease: float, record: bool) -> None:
-    """Claim all, record a step of each if asked, say so, and then do nothing for ever."""
+def hold(
+    backend: Backend, *, worker: str, lease: float, record: bool
+) -> Iterator[list[tuple[str, int]]]:
+    """Claim all, record a step of each if asked, tell so, and then do nothing until killed."""
     backend.join(info(worker), lease=timedelta(seconds=lease))
     claimed = claim(backend, worker)
     if record:
         steps = [step(one.id, epoch=one.epoch) for one in claimed]
         backend.commit(worker, Batch(steps=steps))
-    say([[one.id, one.epoch] for one in claimed])
-    sys.stdin.readline()
+    yield [(one.id, one.epoch) for one in claimed]
+    time.sleep(2 * WITHIN)
 
 
-def work(backend: Backend, *, worker: str, lease: float, steps: int) -> None:
-    """Claim a few at a time, record their steps and end them; say each record and end."""
+def work(
+    backend: Backend, *, worker: str, lease: float, steps: int
+) -> Iterator[list[tuple[str, str, int]]]:
+    """Claim a few at a time, record their steps and end them; tell each record and end."""
     backend.join(info(worker), lease=timedelta(seconds=lease))
     while claimed := claim_beside(backend, worker, limit=3):
         for seq in range(1, steps + 1):
             some = [step(one.id, seq, epoch=one.epoch) for one in claimed]
             backend.commit(worker, Batch(steps=some))
-            say([["step", one.workflow_id, one.seq] for one in some])
+            yield [("step", one.workflow_id, one.seq) for one in some]
         ends = [end(one.id, epoch=one.epoch) for one in claimed]
         backend.commit(worker, Batch(transitions=ends))
-        say([["end", one.workflow_id, 0] for one in ends])
+        yield [("end", one.workflow_id, 0) for one in ends]
 
 
-def put(backend: Backend, *, worker: str, workflow: str, steps: int, output_json: str) -> None:
-    """Record steps one by one, and say how often each kind of answer came."""
+def put(
+    backend: Backend, *, worker: str, workflow: str, steps: int, output_json: str
+) -> Iterator[Mapping[str, int]]:
+    """Record steps one by one, and tell how often each kind of answer came."""
     given = [step(workflow, seq, output_json=output_json) for seq in range(1, steps + 1)]
     told = [answer for one in given for answer in record(backend, worker, one).steps]
-    say(Counter(type(answer).__name__ for answer in told))
+    yield Counter(type(answer).__name__ for answer in told)
 
 
-def bury(backend: Backend, *, limit: int) -> None:
-    """Take back what the dead own, until nothing is left, and say what it was."""
+def bury(backend: Backend, *, limit: int) -> Iterator[list[str]]:
+    """Take back what the dead own, until nothing is left, and tell what it was."""
     while (reaped := backend.reap([], margin=AT_ONCE, recovery=PATIENT, limit=limit)).workflows:
-        say(sorted(reaped.workflows))
+        yield sorted(reaped.workflows)
 
 
-ACTS: Mapping[str, Callable[..., None]] = {
+ACTS: Mapping[str, Callable[..., Iterator[object]]] = {
     one.__name__: one for one in (migrate, submit, take, hold, work, put, bury)
 }
 
 
-def main(url: str, namespace: str, act: str, arguments: str) -> None:
-    """Be one process."""
-    backend = Place(url=url, namespace=namespace).open()
-    say("ready")
-    sys.stdin.readline()
-    ACTS[act](backend, **json.loads(arguments))
+def perform(place: Place, act: str, arguments: Mapping[str, Any], line: Connection) -> None:
+    """Be one process: say `"ready"`, wait for a word, act, and pass on what is told at once."""
+    backend = place.open()
+    line.send("ready")
+    line.recv()
+    for told in ACTS[act](backend, **arguments):
+        line.send(told)
     backend.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

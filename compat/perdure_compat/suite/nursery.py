@@ -22,7 +22,6 @@ from perdure.errors import PerdureError
 from perdure_compat.harness import Place
 
 from .boundaries import Boundary
-from .deeds import say
 from .dooms import DOOMS, Doom
 from .programs import working
 from .records import LANE, LEASE, end, info, step, wait
@@ -52,6 +51,11 @@ class Life:
     def boundaries(self) -> Mapping[str, Sequence[Boundary]]:
         """The same, as records."""
         return {key: [Boundary.of(one) for one in each] for key, each in self.meets.items()}
+
+
+def _say(something: object) -> None:
+    sys.stdout.write(json.dumps(something) + "\n")
+    sys.stdout.flush()
 
 
 def _live(place: Place, life: Life) -> NoReturn:
@@ -94,9 +98,9 @@ def main(url: str, namespace: str) -> None:
             if pid == 0:
                 _born(place, life)
             alive[pid] = life.number
-            say({"born": life.number, "pid": pid})
+            _say({"born": life.number, "pid": pid})
         pid, status = os.wait()
-        say({"died": alive.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+        _say({"died": alive.pop(pid), "code": os.waitstatus_to_exitcode(status)})
 
 
 def _rehearse(place: Place) -> None:

@@ -66,11 +66,11 @@ def _together(place: Place, act: str, *arguments: Mapping[str, object]) -> list[
     return told
 
 
-def _dies_holding(place: Place, *, record: bool) -> list[list[object]]:
+def _dies_holding(place: Place, *, record: bool) -> list[tuple[str, int]]:
     """A process claims everything and is killed; what it had claimed."""
     with Child(place, "hold", worker="a", lease=BRIEF, record=record) as child:
         child.go()
-        claimed: list[list[object]] = child.read()
+        claimed: list[tuple[str, int]] = child.read()
         child.kill()
     return claimed
 
@@ -83,7 +83,7 @@ def test_processes_claim_each_workflow_once(place: Place, backend: Backend) -> N
     submit(backend, *every)
     told = _together(place, "take", *[{"worker": name, "limit": 9} for name in names])
     taken = [pair for said in told for some in said for pair in some]
-    assert sorted(taken) == sorted([one, 1] for one in every)
+    assert sorted(taken) == sorted((one, 1) for one in every)
 
 
 @promise(
@@ -138,7 +138,7 @@ def test_processes_take_back_each_workflow_once(place: Place, backend: Backend) 
 def test_a_process_killed_after_its_claim_loses_nothing(place: Place, backend: Backend) -> None:
     join(backend, "z")
     submit(backend, "v", "w")
-    assert sorted(_dies_holding(place, record=False)) == [["v", 1], ["w", 1]]
+    assert sorted(_dies_holding(place, record=False)) == [("v", 1), ("w", 1)]
     assert _recover(backend, "a") == ["v", "w"]
     assert (steps_of(backend, "v"), steps_of(backend, "w")) == ([], [])
     assert sorted((one.id, one.epoch) for one in claim(backend, "z")) == [
@@ -156,7 +156,7 @@ def test_a_process_killed_after_its_commit_leaves_its_records(
 ) -> None:
     join(backend, "z")
     submit(backend, "w")
-    assert _dies_holding(place, record=True) == [["w", 1]]
+    assert _dies_holding(place, record=True) == [("w", 1)]
     assert _recover(backend, "a") == ["w"]
     assert [one.epoch for one in claim(backend, "z")] == [2]
     assert steps_of(backend, "w") == [step("w")]
@@ -200,11 +200,9 @@ def _one_life(place: Place, worker: str, patience: float) -> list[tuple[str, str
     """Work until a first end was told and a little longer; all that was told."""
     with Child(place, "work", worker=worker, lease=BRIEF, steps=2) as child:
         child.go()
-        told: list[tuple[str, str, int]] = [
-            (kind, workflow, seq) for _ in range(3) for kind, workflow, seq in child.read()
-        ]
+        told: list[tuple[str, str, int]] = [one for _ in range(3) for one in child.read()]
         child.kill(after=patience)
-        told += [(kind, one, seq) for some in child.rest() for kind, one, seq in some]
+        told += [one for some in child.rest() for one in some]
     return told
 
 
