@@ -39,7 +39,7 @@ class Flush(Generic[E]):
         self._arrivals: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ran: threading.Semaphore | None = None
-        """Released when all threads that waited have run, and when all tasks have, if many did."""
+        """Released when all threads that waited have run, and when all tasks have, if that matters."""
 
     def wait(self) -> None:
         """Block until it is done."""
@@ -63,12 +63,16 @@ class Flush(Generic[E]):
                 self._arrivals.append(arrival)
         return arrival
 
-    def finish(self) -> None:
-        """Wake whoever waits, and let go of what is written: its attempts point back here."""
+    def finish(self, *, followed: bool) -> None:
+        """Wake whoever waits, and let go of what is written: its attempts point back here.
+
+        `followed`: somebody else is in the next flush already. Who goes on from here shall
+        not miss it, or the two would take turns for good, each with a flush of its own.
+        """
         self.records, self.endings = [], []
         with self._lock:
             self.done = True
-        if len(self._gates) + len(self._arrivals) > 1:
+        if len(self._gates) + len(self._arrivals) + followed > 1:
             self._ran = threading.Semaphore(0)
         self._open_gate()
         if self._loop is None or self._loop.is_closed():

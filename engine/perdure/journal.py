@@ -113,7 +113,7 @@ class Journal:
         for start in range(0, len(items), limit):
             self._write(items[start : start + limit])
         ended = [item[0] for item in flush.endings if not _void(item)]
-        flush.finish()
+        flush.finish(followed=bool(self._open.records or self._open.endings))
         if ended:
             self.on_ended(ended)
 

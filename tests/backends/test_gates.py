@@ -151,6 +151,22 @@ def test_a_sequential_step_costs_one_statement_and_no_look_at_the_database(
     assert not any("workflow_steps" in text for text in reads(texts))
 
 
+@pytest.mark.parametrize("workflow", [acts, sync_acts])
+def test_two_workflows_share_their_commits_and_do_not_take_turns(
+    url: str, tally: Tally, workflow: perdure.Workflow[[int, str], Any]
+) -> None:
+    steps = 400
+    with _engine(url) as engine, engine.worker(), tally.during() as texts:
+        one = engine.start(workflow, steps, _TEXT)
+        until(lambda: len(_ran) > steps / 20, within=_LONG)
+        other = engine.start(workflow, steps, _TEXT)
+        for each in (one, other):
+            each.result(timeout=_WITHIN)
+    commits = sum("INSERT INTO perdure.workflow_steps" in text for text in texts)
+    log.info("two workflows of %d steps: %d commits", steps, commits)
+    assert steps < commits <= 1.5 * steps
+
+
 def test_an_idle_worker_makes_less_than_one_transaction_a_second(
     meter: Meter, url: str, tally: Tally
 ) -> None:
