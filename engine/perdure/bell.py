@@ -1,11 +1,12 @@
-"""The bell between processes: rung after a commit, heard by who waits for work or for an end.
+"""The bell: rung after a commit, heard by who waits for work or for an end.
 
-At most one ring goes out per kind of news, process and `QUIET` seconds, by a thread
-of its own: nobody who writes waits for it. A bell that hears its own first ring is
-proven; until then, or where something between here and the database swallows the
-rings, everybody polls as if there were none.
+In this process it is heard at once. To the others at most one ring goes out per kind of
+news, process and `QUIET` seconds, by a thread of its own: nobody who writes waits for it.
+A bell that hears what is rung at another end is proven; until then, or where something
+between here and the database swallows the rings, everybody polls as if there were none.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -22,16 +23,18 @@ log = logging.getLogger("perdure")
 QUIET = 0.01
 """Seconds between two rings."""
 DEAF_AFTER = 5.0
-"""Seconds in which one's own first ring should be heard."""
+"""Seconds in which the first ring should be heard."""
 
 
 @attrs.define(eq=False)
 class Bell:
     """One process's end of the wire; without wakeups of the database only this process hears."""
 
-    wakeups: Wakeups | None
+    open: Callable[[], Wakeups | None]
+    """Another end of the wire at each call."""
     proven: bool = attrs.field(default=False, init=False)
     """Whether news have come through since the connection was made."""
+    _wakeups: Wakeups | None = attrs.field(init=False, repr=False)
     _heard: list[tuple[frozenset[News], Callable[[], None]]] = attrs.field(
         factory=list[tuple[frozenset[News], Callable[[], None]]], init=False, repr=False
     )
@@ -42,12 +45,15 @@ class Bell:
     _listening: bool = attrs.field(default=False, init=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._wakeups = self.open()
+
     def on(self, *news: News, call: Callable[[], None]) -> None:
-        """Call this at such news, in the listener's thread; the first one starts it."""
+        """Call this at such news, in the thread that rings or in the listener's, which starts now."""
         with self._rung:
             self._heard = [*self._heard, (frozenset({*news, News.CHANGED}), call)]
             first, self._listening = not self._listening, True
-        if first and self.wakeups is not None:
+        if first and self._wakeups is not None:
             threads.start(self._listen, name="listener")
 
     def off(self, call: Callable[[], None]) -> None:
@@ -56,9 +62,9 @@ class Bell:
             self._heard = [one for one in self._heard if one[1] != call]
 
     def ring(self, news: News) -> None:
-        """Tell the others, soon."""
-        if self.wakeups is None:
-            self._call(news)
+        """Tell this process, and the others soon."""
+        self._call(news)
+        if self._wakeups is None:
             return
         with self._rung:
             self._to_tell.add(news)
@@ -74,8 +80,8 @@ class Bell:
             self._rung.notify()
         if self._ringer is not None:
             self._ringer.join(DEAF_AFTER)
-        if self.wakeups is not None:
-            self.wakeups.close()
+        if self._wakeups is not None:
+            self._wakeups.close()
 
     # -------------------------------------------------------------- ringing
 
@@ -89,8 +95,8 @@ class Bell:
             self._stop.wait(QUIET)
 
     def _publish(self, news: News) -> None:
-        if self.wakeups is not None:
-            self.wakeups.publish(news)
+        if self._wakeups is not None:
+            self._wakeups.publish(news)
 
     def _next(self) -> set[News]:
         """What is to be told now; nothing at the end."""
@@ -117,16 +123,20 @@ class Bell:
     def _hear(self) -> None:
         self.proven = False
         try:
-            if self.wakeups is not None:
-                self.wakeups.listen(self._tell, ready=self._prove)
+            if self._wakeups is not None:
+                self._wakeups.listen(self._tell, ready=self._prove)
         finally:
             self.proven = False
 
     def _prove(self) -> None:
-        self.ring(News.CHANGED)
-        threads.start(self._doubt, name="listener-proof")
+        threads.start(self._knock, name="listener-proof")
 
-    def _doubt(self) -> None:
+    def _knock(self) -> None:
+        """Ring as somebody else would: a database may spare us our own rings."""
+        other = self.open()
+        if other is not None:
+            with contextlib.suppress(BackendUnavailable), contextlib.closing(other):
+                other.publish(News.CHANGED)
         if not self._stop.wait(DEAF_AFTER) and not self.proven:
             log.info("no news come through from the database: this process polls")
 

@@ -50,7 +50,7 @@ class Connection:
             SchemaError: the tables are missing, older or newer than this code.
         """
         backend = open_backend(url, namespace=namespace)
-        bell = Bell(backend.wakeups())
+        bell = Bell(backend.wakeups)
         client = Client(backend, bell.ring)
         try:
             client.check_schema(migrate=migrate)

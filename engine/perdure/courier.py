@@ -38,6 +38,8 @@ class Errands(Generic[T, A]):
     """An answer for each, in order."""
     key: Callable[[T], Hashable]
     """No two of a delivery have the same."""
+    tells: bool = False
+    """Whether a delivery leaves wake-ups, which are to be applied."""
     waiting: list[tuple[T, "Future[A]"]] = attrs.field(
         factory=list[tuple[T, "Future[A]"]], init=False
     )
@@ -99,11 +101,11 @@ class Courier:
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._messages = Errands(self.backend.send, lambda m: (m.workflow_id, m.id))
+        self._messages = Errands(self.backend.send, lambda m: (m.workflow_id, m.id), tells=True)
         self._submissions = Errands(self._submit, lambda s: s.id)
         self._subscriptions = Errands(self._subscribe, lambda s: s)
-        self._cancellations = Errands(self._cancel, lambda asked: asked[0])
-        self._families = Errands(self._cancel_children, lambda asked: asked[0])
+        self._cancellations = Errands(self._cancel, lambda asked: asked[0], tells=True)
+        self._families = Errands(self._cancel_children, lambda asked: asked[0], tells=True)
 
     def send(self, message: Message) -> "Future[SendAnswer]":
         """Carry a message."""
@@ -180,11 +182,12 @@ class Courier:
                 if self._stop.is_set():
                     return
                 batches = [(kind, kind.next(most)) for kind in self._kinds]
-                self._to_apply = False
+                told, self._to_apply = self._to_apply, False
             try:
                 for kind, batch in batches:
                     self._carry(outage, kind, batch)
-                outage.ride_out(self._apply, self._stop)
+                if told or any(kind.tells for kind, batch in batches if batch):
+                    outage.ride_out(self._apply, self._stop)
             except GivenUp:
                 return
 

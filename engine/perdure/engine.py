@@ -326,9 +326,9 @@ class Engine(Scope, Starter):
             if isinstance(start, Named) and not self._serving.knows(one.name):
                 client.check_known(one.name, one.queue)
         created = client.start(submissions, guest)
-        for worker in self._workers:
-            for delay in {one.due_in(clock.now()) for one in submissions}:
-                worker.nudge(delay)
+        for delay in {one.due_in(clock.now()) for one in submissions}:
+            for worker in self._workers:
+                worker.expect(delay)
         return [
             Handle(one.id, one.id in created, self, start.definition.result)
             for one, start in zip(submissions, starts, strict=True)
@@ -338,5 +338,3 @@ class Engine(Scope, Starter):
         """Workflows of a worker in this process have ended: answer who waits for them here."""
         if self._opened is not None:
             self._opened.bell.ring(News.ENDED)
-            self._opened.outcomes.nudge()
-            self._opened.readers.nudge()

@@ -89,12 +89,9 @@ class Membership:
         self._claimer.begin()
         log.info("worker %s joined", self.id)
 
-    def nudge(self, delay: timedelta | None) -> None:
-        """There is work now, or in `delay`."""
-        if delay is None:
-            self._claimer.nudge()
-        else:
-            self._chores.expect(delay)
+    def expect(self, delay: timedelta) -> None:
+        """There will be work in `delay`."""
+        self._chores.expect(delay)
 
     def drain(self) -> None:
         """Stop claiming, finish what is under way, release the rest, and leave."""
@@ -207,12 +204,10 @@ class Membership:
 
     def _enqueued(self) -> None:
         """Workflows were woken: for this worker, and for the others."""
-        self._claimer.nudge()
         self.bell.ring(News.ENQUEUED)
 
     def _told(self) -> None:
         """Something may have come for workflows that run here or elsewhere."""
-        self._lookout.nudge()
         self.bell.ring(News.SENT)
 
     def _stirred(self) -> None:
@@ -222,7 +217,6 @@ class Membership:
 
     def _asked(self) -> None:
         """Workflows, here or elsewhere, are asked to cancel."""
-        self._chores.listen()
         self.bell.ring(News.ASKED)
 
     def _written(self, answer: Committed, items: bool) -> None:  # noqa: FBT001 (a callback's)

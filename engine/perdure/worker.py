@@ -87,10 +87,10 @@ class Worker(Scope):
         """The id under which it is known now; a new one after a lost lease."""
         return self._membership.id if self._membership else None
 
-    def nudge(self, delay: timedelta | None = None) -> None:
-        """There is work in the database, now or after `delay`."""
-        if self._membership is not None:
-            self._membership.nudge(delay)
+    def expect(self, delay: timedelta | None) -> None:
+        """There will be work in the database after `delay`, or is now and has been told."""
+        if self._membership is not None and delay is not None:
+            self._membership.expect(delay)
 
     def __repr__(self) -> str:
         state = f"as {self.id}" if self._membership else "stopped"

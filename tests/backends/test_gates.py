@@ -62,6 +62,14 @@ def sync_acts(number: int, text: str) -> str:
     return text
 
 
+@perdure.workflow
+def sync_parent(number: int, text: str) -> str:
+    """So many children, one after another."""
+    for _ in range(number):
+        sync_acts(1, text)
+    return text
+
+
 @pytest.fixture
 def meter(postgres_alone: str) -> Generator[Meter, None, None]:
     """The counters of a fresh database."""
@@ -87,7 +95,7 @@ def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
 
 def _engine(url: str) -> perdure.Engine:
     _ran.clear()
-    return perdure.Engine(url, workflows=[acts, sync_acts], migrate=True)
+    return perdure.Engine(url, workflows=[acts, sync_acts, sync_parent], migrate=True)
 
 
 def _await_ends(url: str, steps: int) -> int:
@@ -165,6 +173,17 @@ def test_two_workflows_share_their_commits_and_do_not_take_turns(
     commits = sum("INSERT INTO perdure.workflow_steps" in text for text in texts)
     log.info("two workflows of %d steps: %d commits", steps, commits)
     assert steps < commits <= 1.5 * steps
+
+
+def test_wake_ups_are_applied_when_a_child_ends_and_not_when_it_is_started(
+    url: str, tally: Tally
+) -> None:
+    children = 100
+    with _engine(url) as engine, engine.worker(), tally.during() as texts:
+        engine.start(sync_parent, children, _TEXT).result(timeout=_WITHIN)
+    applied = sum("DELETE FROM perdure.wakeups" in text for text in texts)
+    log.info("%d children: %d statements, %d for wake-ups", children, len(texts), applied)
+    assert 0 < applied <= 1.3 * children
 
 
 def test_an_idle_worker_makes_less_than_one_transaction_a_second(

@@ -72,6 +72,7 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
         (Backend.commit, "of which a batch has one at most."),
         (Backend.commit, "and the journal looks for the culprit by halving."),
         (Submission, "At most one of `delay` and `run_at` is set."),
+        (Wakeups.publish, "Who listens by this very object may be left out: who publishes knows."),
         (Wakeups.publish, "Called after a commit and never inside a transaction of a user's;"),
         (Transition, "The last three fields are for `waiting` alone."),
         (Batch, "At most one for each of the steps."),

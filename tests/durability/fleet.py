@@ -84,7 +84,7 @@ class Fleet:
         log.touch()
         arguments = [self.url, *self.options, *options]
         given = (arguments, self.ledger.folder, log)
-        process = _PROCESSES.Process(target=program.work, args=given)
+        process = _PROCESSES.Process(target=program.work, args=given, daemon=True)
         process.start()
         worker = WorkerProcess(process, log)
         self.workers.append(worker)

@@ -15,27 +15,46 @@ from perdure_compat.suite.races import until
 
 
 @attrs.define(eq=False)
-class Wire(Wakeups):
+class Wire:
     """A wire inside this process, which may be cut or swallow everything."""
 
     deaf: bool = False
     published: list[News] = attrs.field(factory=list[News])
     listens: int = 0
-    _heard: Callable[[News], None] | None = None
+    ends: "list[End]" = attrs.field(factory=list["End"])
+
+    def end(self) -> "End":
+        """Another end of it."""
+        self.ends.append(End(self))
+        return self.ends[-1]
+
+    def cut(self) -> None:
+        """The connections are lost."""
+        for end in self.ends:
+            end.cut()
+
+
+@attrs.define(eq=False)
+class End(Wakeups):
+    """It hears what is told at other ends, and is spared its own news."""
+
+    wire: Wire
+    heard: Callable[[News], None] | None = None
     _over: threading.Event = attrs.field(factory=threading.Event)
 
     def publish(self, news: News) -> None:
-        self.published.append(news)
-        if self._heard is not None and not self.deaf:
-            self._heard(news)
+        self.wire.published.append(news)
+        for end in self.wire.ends:
+            if end is not self and end.heard is not None and not self.wire.deaf:
+                end.heard(news)
 
     def listen(self, heard: Callable[[News], None], *, ready: Callable[[], None]) -> None:
-        self.listens += 1
+        self.wire.listens += 1
         over = self._over = threading.Event()
-        self._heard = heard
+        self.heard = heard
         ready()
         over.wait()
-        self._heard = None
+        self.heard = None
         if over is self._over:
             return
         raise BackendUnavailable("the wire", "it was cut")
@@ -57,8 +76,8 @@ def wire() -> Wire:
 
 @pytest.fixture
 def bell(wire: Wire) -> Generator[Bell, None, None]:
-    """A bell at its end."""
-    with closing(Bell(wire)) as bell:
+    """A bell at one end."""
+    with closing(Bell(wire.end)) as bell:
         yield bell
 
 
@@ -72,7 +91,7 @@ def test_a_listener_is_called_for_its_news_alone(wire: Wire, bell: Bell) -> None
     bell.ring(News.ENDED)
     until(ends.is_set)
     assert not work.is_set()
-    assert News.ENDED in wire.published
+    until(lambda: News.ENDED in wire.published)
 
 
 def test_who_is_taken_off_is_called_no_more(bell: Bell) -> None:
@@ -88,6 +107,29 @@ def test_who_is_taken_off_is_called_no_more(bell: Bell) -> None:
     assert not first.is_set()
 
 
+def test_this_process_hears_its_own_rings_at_once_and_once(wire: Wire, bell: Bell) -> None:
+    calls: list[str] = []
+    bell.on(News.ENQUEUED, call=lambda: calls.append("call"))
+    until(lambda: bell.proven)
+    calls.clear()
+    bell.ring(News.ENQUEUED)
+    assert calls == ["call"]
+    until(lambda: News.ENQUEUED in wire.published)
+    bell.ring(News.ENDED)
+    until(lambda: News.ENDED in wire.published)
+    assert calls == ["call"]
+
+
+def test_another_process_hears_a_ring(wire: Wire, bell: Bell) -> None:
+    work = threading.Event()
+    with closing(Bell(wire.end)) as other:
+        other.on(News.ENQUEUED, call=work.set)
+        until(lambda: other.proven)
+        work.clear()
+        bell.ring(News.ENQUEUED)
+        until(work.is_set)
+
+
 def test_many_rings_go_out_as_few(wire: Wire, bell: Bell) -> None:
     for _ in range(10_000):
         bell.ring(News.ENQUEUED)
@@ -97,7 +139,7 @@ def test_many_rings_go_out_as_few(wire: Wire, bell: Bell) -> None:
     assert wire.published.count(News.ENQUEUED) < 1_000
 
 
-def test_a_bell_that_hears_its_own_first_ring_is_proven(bell: Bell) -> None:
+def test_a_bell_that_hears_what_is_rung_at_another_end_is_proven(bell: Bell) -> None:
     assert not bell.proven
     bell.on(News.ENQUEUED, call=lambda: None)
     until(lambda: bell.proven)
@@ -128,7 +170,7 @@ def test_a_lost_connection_is_made_again_and_proven_again(wire: Wire, bell: Bell
 
 def test_without_wakeups_nothing_is_started() -> None:
     before = threading.active_count()
-    bell = Bell(None)
+    bell = Bell(lambda: None)
     bell.on(News.ENQUEUED, call=lambda: None)
     bell.ring(News.ENQUEUED)
     assert threading.active_count() == before
@@ -137,7 +179,7 @@ def test_without_wakeups_nothing_is_started() -> None:
 
 
 def test_a_closed_bell_ends_its_threads(wire: Wire) -> None:
-    bell = Bell(wire)
+    bell = Bell(wire.end)
     bell.on(News.ENQUEUED, call=lambda: None)
     until(lambda: bell.proven)
     bell.close()

@@ -29,7 +29,7 @@ class Child:
         _PROCESSES.set_forkserver_preload([deeds.__name__, *(one.module for one in backends)])
         self._line, theirs = _PROCESSES.Pipe()
         given = (place, act, arguments, theirs)
-        self._process = _PROCESSES.Process(target=deeds.perform, args=given)
+        self._process = _PROCESSES.Process(target=deeds.perform, args=given, daemon=True)
         self._process.start()
         theirs.close()
         self._guard = Timer(2 * WITHIN, self._process.kill)
