@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from functools import partial
 from typing import Any
 
 import attrs
@@ -52,6 +53,8 @@ class Outcomes:
     _waiters: list[Waiter] = attrs.field(factory=list[Waiter], init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
     _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
+    """Somebody has come, or there are news."""
+    _news: bool = attrs.field(default=False, init=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _polling: bool = attrs.field(default=False, init=False)
     _hearing: bool = attrs.field(default=False, init=False)
@@ -84,6 +87,8 @@ class Outcomes:
 
     def nudge(self) -> None:
         """A workflow has just ended."""
+        with self._changed:
+            self._news = True
         self._nudged.set()
 
     def close(self) -> None:
@@ -93,19 +98,23 @@ class Outcomes:
 
     def _run(self) -> None:
         outage = Outage("ask for results")
-        pause = SHORTEST_POLL
+        pause, again_at = SHORTEST_POLL, 0.0
         while (waiters := self._waiting()) and not self._stop.is_set():
+            again = self._heard() or clock.monotonic() >= again_at
             try:
-                answered = outage.ride_out(lambda: self._poll(waiters), self._stop)
+                answered = outage.ride_out(partial(self._poll, waiters, again=again), self._stop)
             except GivenUp:
                 break
             except Exception as error:  # noqa: BLE001 (it reaches those who wait)
                 for waiter in waiters:
                     _settle(waiter.future, error)
                 continue
-            pause = SHORTEST_POLL if answered else min(pause * 1.5, LONGEST_POLL)
-            if self._nudged.wait(pause):
+            if again:
+                pause = SHORTEST_POLL if answered else min(pause * 1.5, LONGEST_POLL)
+                again_at = clock.monotonic() + pause
+            if self._nudged.wait(again_at - clock.monotonic()):
                 pause = SHORTEST_POLL
+                again_at = min(again_at, clock.monotonic() + pause)
         for waiter in waiters:
             _settle(waiter.future, UsageError(f"the engine was closed; {waiter.id} goes on"))
 
@@ -117,10 +126,16 @@ class Outcomes:
             self._polling = bool(self._waiters)
             return list(self._waiters)
 
-    def _poll(self, waiters: list[Waiter]) -> bool:
-        """Ask once; whether anybody got an answer."""
+    def _heard(self) -> bool:
+        """Whether there have been news."""
+        with self._changed:
+            news, self._news = self._news, False
+            return news
+
+    def _poll(self, waiters: list[Waiter], *, again: bool) -> bool:
+        """Ask once for whom nobody has asked yet, and for the others `again`; whether any had ended."""
         new = [waiter for waiter in waiters if waiter.record is None]
-        known = [waiter for waiter in waiters if waiter.record is not None]
+        known = [waiter for waiter in waiters if again and waiter.record is not None]
         answered = self._answer(new, first=True) | self._answer(known, first=False)
         for waiter in waiters:
             if not waiter.told and clock.monotonic() - waiter.since > HELPLESS_AFTER:

@@ -252,3 +252,28 @@ def test_a_look_that_finds_no_end_is_not_repeated_at_once(
     assert all(
         after - before >= outcomes.SHORTEST_POLL / 2 for before, after in pairwise(looks[:4])
     )
+
+
+def test_who_begins_to_wait_is_looked_for_alone_and_everybody_at_news(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[set[str]] = []
+    real = MemoryBackend.load
+
+    def load(self: MemoryBackend, ids: Collection[str], **options: Any) -> Any:
+        looks.append(set(ids))
+        return real(self, ids, **options)
+
+    for pause in ("SHORTEST_POLL", "LONGEST_POLL"):
+        monkeypatch.setattr(outcomes, pause, WITHIN.total_seconds())
+    with engine_of(memory.url, greet) as engine:
+        handles = [engine.start(greet, name, id=name) for name in ("ada", "bob")]
+        monkeypatch.setattr(MemoryBackend, "load", load)
+        waiting: list[Future[Any]] = []
+        for handle in handles:
+            waiting.append(in_thread(functools.partial(handle.result, timeout=2 * WITHIN)))
+            until(lambda: len(looks) == len(waiting))
+        assert looks == [{"ada"}, {"bob"}]
+        with engine.worker():
+            assert [one.result(30) for one in waiting] == ["hello ada", "hello bob"]
+    assert {"ada", "bob"} in looks

@@ -49,7 +49,9 @@ class Direct:
         try:
             cursor = self.driver.cursor()
             cursor.execute(text, parameters or ())
-            rows: Sequence[Any] = cursor.fetchall() if cursor.description else ()
+            # Of psycopg's cursors; their description would cost an object for each column.
+            empty = getattr(cursor, "rownumber", 0) is None
+            rows: Sequence[Any] = () if empty else cursor.fetchall()
         except self.driver.Error as error:
             self._fail(text, parameters, error)
         return rows
