@@ -93,6 +93,10 @@ class Membership:
         """There will be work in `delay`."""
         self._chores.expect(delay)
 
+    def stop(self) -> None:
+        """Let no body begin from here on, whatever a claim under way still brings."""
+        self.executor.draining = True
+
     def drain(self) -> None:
         """Stop claiming, finish what is under way, release the rest, and leave."""
         grace = self.settings.grace.total_seconds()
@@ -109,7 +113,7 @@ class Membership:
 
     def abandon(self) -> None:
         """The worker is dead: stop everything at once, write nothing."""
-        self.executor.draining = True
+        self.stop()
         self._journal.give_up()
         self._lease.end()
         self._chores.end()

@@ -152,9 +152,11 @@ class Worker(Scope):
         """Drain: finish what is under way, release the rest, leave."""
         self._stopped.set()
         with self._lock:
-            membership, self._membership = self._membership, None
-        if membership is None:
-            return
+            membership = self._membership
+            if membership is None:
+                return
+            membership.stop()
+            self._membership = None
         self._on_stop(self)
         try:
             membership.drain()

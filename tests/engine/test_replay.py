@@ -12,6 +12,7 @@ import pytest
 
 import perdure
 
+from .faulty import installed
 from .support import AT_ONCE, WITHIN, Door, at_once, engine_of, serving, until
 
 HOUR = timedelta(hours=1)
@@ -235,7 +236,8 @@ def test_branches_go_on_each_from_its_own_last_record(sqlite_url: str) -> None:
     )
 
 
-def test_a_drain_lets_a_step_in_its_body_finish_and_then_releases(sqlite_url: str) -> None:
+def _held() -> tuple[Door, Counter[str], "perdure.Workflow[[], None]"]:
+    """A workflow of two steps, of which the first stops at a door, and which bodies ran."""
     door, bodies = Door(), Counter[str]()
 
     @perdure.step
@@ -252,6 +254,11 @@ def test_a_drain_lets_a_step_in_its_body_finish_and_then_releases(sqlite_url: st
         hold()
         then()
 
+    return door, bodies, outer
+
+
+def test_a_drain_lets_a_step_in_its_body_finish_and_then_releases(sqlite_url: str) -> None:
+    door, bodies, outer = _held()
     with engine_of(sqlite_url, outer) as engine:
         worker = engine.worker()
         with worker:
@@ -266,6 +273,36 @@ def test_a_drain_lets_a_step_in_its_body_finish_and_then_releases(sqlite_url: st
         with engine.worker():
             handle.result(timeout=WITHIN)
         assert bodies == {"hold": 1, "then": 1}
+
+
+def test_a_drain_lets_no_body_begin_though_a_claim_is_under_way(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, bodies, outer = _held()
+    asked, answered = threading.Event(), threading.Event()
+    faulty = installed(monkeypatch)
+
+    def slow(real: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        asked.set()
+        answered.wait(WITHIN.total_seconds())
+        return real(*args, **options)
+
+    with engine_of(sqlite_url, outer) as engine:
+        worker = engine.worker()
+        with worker:
+            handle = engine.start(outer)
+            door.await_somebody()
+            faulty.replace("claim", slow)
+            other = engine.start(outer)
+            assert asked.wait(WITHIN.total_seconds())
+            drained = in_background(lambda: worker.__exit__(None, None, None))
+            until(lambda: repr(worker).startswith("<worker stopped"))
+            door.opened.set()
+            until(lambda: handle.status() is perdure.Status.ENQUEUED)
+            answered.set()
+            drained()
+        assert [one.status() for one in (handle, other)] == [perdure.Status.ENQUEUED] * 2
+        assert bodies == {"hold": 1}
 
 
 def in_background(work: Callable[[], None]) -> Callable[[], None]:
