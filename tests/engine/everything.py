@@ -16,6 +16,7 @@ BODIES: Counter[str] = Counter()
 DESK = perdure.Engine("memory://nobody-connects-to-it")
 MS = timedelta(milliseconds=1)
 PARTNER = "the partner"
+WORDS = ["one", "two", "three", "four"]
 
 
 @perdure.step(name="everything.toil")
@@ -36,9 +37,9 @@ async def adouble(number: int) -> int:
 
 @perdure.workflow(name="everything.partner")
 def partner() -> None:
-    """Tells that it is there, hears two words, and waits to be cancelled."""
+    """Tells that it is there, hears some words, and waits to be cancelled."""
     READY.set("ready")
-    HEARD.set([perdure.receive(WORD), perdure.receive(WORD)])
+    HEARD.set([perdure.receive(WORD) for _ in WORDS])
     perdure.receive(NEVER)
 
 
@@ -47,7 +48,7 @@ def everything() -> list[Any]:
     seen: list[Any] = [toil("first")]
     other = DESK.handle(PARTNER, partner)
     seen.append(other.event(READY))
-    for word in ("one", "two"):
+    for word in WORDS:
         other.send(WORD, word)
     seen += [other.event(HEARD), double(21)]
     seen.append(list(perdure.results(perdure.start_children([double.bind(i) for i in (1, 2, 3)]))))
@@ -65,7 +66,7 @@ async def aeverything() -> list[Any]:
     seen: list[Any] = [await toil.acall("first")]
     other = DESK.handle(PARTNER, partner)
     seen.append(await other.aevent(READY))
-    for word in ("one", "two"):
+    for word in WORDS:
         await other.asend(WORD, word)
     seen += [await other.aevent(HEARD), await adouble(21)]
     many = await perdure.astart_children([adouble.bind(i) for i in (1, 2, 3)])
@@ -81,7 +82,7 @@ async def aeverything() -> list[Any]:
 
 WORKFLOWS: list[perdure.Workflow[..., Any]] = [double, adouble, partner, everything, aeverything]
 KINDS = [
-    *("step", "await", "send", "send", "await", "child", "result", "child", "results"),
+    *("step", "await", *["send"] * 4, "await", "child", "result", "child", "results"),
     *("sleep", "cancel", "result", "step"),
 ]
 
@@ -96,14 +97,13 @@ def start(engine: perdure.Engine, *, is_async: bool) -> perdure.Handle[list[Any]
 
 def all_well(engine: perdure.Engine, handle: perdure.Handle[list[Any]]) -> None:
     """It has done what it should, once."""
-    heard = ["one", "two"]
-    assert result_of(handle) == ["first", "ready", heard, 42, [2, 4, 6], "enough", "last"]
+    assert result_of(handle) == ["first", "ready", WORDS, 42, [2, 4, 6], "enough", "last"]
     assert [step.kind for step in handle.steps()] == KINDS
     other = engine.handle(PARTNER)
     assert [step.kind for step in other.steps()] == [
-        *("event", "receive", "receive", "event", "cancelled")
+        *("event", *["receive"] * 4, "event", "cancelled")
     ]
-    assert other.event(HEARD) == heard
+    assert other.event(HEARD) == WORDS
     assert {one.id for one in engine.find()} == {
-        *("all", PARTNER, "all/6", "all/8", "all/8.1", "all/8.2")
+        *("all", PARTNER, "all/8", "all/10", "all/10.1", "all/10.2")
     }
