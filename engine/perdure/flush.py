@@ -41,6 +41,11 @@ class Flush(Generic[E]):
         self._ran: threading.Semaphore | None = None
         """Released when all threads that waited have run, and when all tasks have, if that matters."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.records or self.endings)
+
     def wait(self) -> None:
         """Block until it is done."""
         gate = threading.Lock()

@@ -113,13 +113,13 @@ class Journal:
         for start in range(0, len(items), limit):
             self._write(items[start : start + limit])
         ended = [item[0] for item in flush.endings if not _void(item)]
-        flush.finish(followed=bool(self._open.records or self._open.endings))
+        flush.finish(followed=not self._open.empty)
         if ended:
             self.on_ended(ended)
 
     def _take(self) -> Flush[Entry] | None:
         with self._lock:
-            while not (self._open.records or self._open.endings):
+            while self._open.empty:
                 if self._closing:
                     self._open.done = True  # what a ghost still adds holds nobody up
                     return None

@@ -34,8 +34,9 @@ class Wakeups(ABC):
     def publish(self, news: News) -> None:
         """Tell whoever listens on the same namespace, in any process, this one too.
 
-        Who listens by this very object may be left out: who publishes knows. Called after a commit and never inside a transaction of a user's; it does
-        not wait for the disk.
+        Who listens by this very object may be left out: who publishes knows. Called
+        after a commit and never inside a transaction of a user's; it does not wait for
+        the disk.
 
         Raises:
             BackendUnavailable: nobody was told.

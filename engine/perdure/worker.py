@@ -87,9 +87,9 @@ class Worker(Scope):
         """The id under which it is known now; a new one after a lost lease."""
         return self._membership.id if self._membership else None
 
-    def expect(self, delay: timedelta | None) -> None:
-        """There will be work in the database after `delay`, or is now and has been told."""
-        if self._membership is not None and delay is not None:
+    def expect(self, delay: timedelta) -> None:
+        """There will be work in the database after `delay`."""
+        if self._membership is not None:
             self._membership.expect(delay)
 
     def __repr__(self) -> str:

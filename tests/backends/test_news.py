@@ -1,44 +1,26 @@
 """What PostgreSQL's notifications say, and to whom."""
 
-import threading
 from collections.abc import Generator
 from typing import Any
 
-import attrs
 import psycopg
 import pytest
 
-from perdure.backend import News, Wakeups
+from perdure.backend import News
 from perdure_backends.postgres import PostgresBackend
 from perdure_backends.postgres.wakeups import PostgresWakeups
+from perdure_compat.suite.listeners import Listener
 from perdure_compat.suite.races import until
 
 Psql = psycopg.Connection[Any]
-
-
-@attrs.define(eq=False)
-class Listener:
-    """Somebody who listens in a thread of its own."""
-
-    wakeups: Wakeups
-    heard: list[News] = attrs.field(factory=list[News])
-    ready: threading.Event = attrs.field(factory=threading.Event)
-
-    def listen(self) -> None:
-        """Until the end."""
-        self.wakeups.listen(self.heard.append, ready=self.ready.set)
 
 
 @pytest.fixture
 def listener(postgres: PostgresBackend) -> Generator[Listener, None, None]:
     """One that hears."""
     listener = Listener(postgres.wakeups())
-    thread = threading.Thread(target=listener.listen)
-    thread.start()
-    until(listener.ready.is_set)
     yield listener
-    listener.wakeups.close()
-    thread.join()
+    assert listener.end()
 
 
 def test_one_hears_what_others_tell_and_not_oneself(

@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import attrs
+
+from perdure_compat.harness import scheme_of
+from perdure_compat.suite.children import processes
 
 from . import program
 from .ledger import Ledger, Workflow
@@ -19,23 +21,13 @@ PATIENCE = 15 * LEASE
 """Seconds after which something that is bound to happen soon has not happened."""
 LOOK = 0.03
 TAIL = 4000
-_PROCESSES = get_context("forkserver")
-"""Each is forked from a process that has imported everything and has no threads."""
-_PROCESSES.set_forkserver_preload(
-    [
-        "perdure",
-        "perdure_backends.cockroachdb",
-        "perdure_backends.postgres",
-        "perdure_backends.sqlite",
-    ]
-)
 
 
 @attrs.define(eq=False)
 class WorkerProcess:
     """A process that was started as a worker, and when what happened to it."""
 
-    process: ForkServerProcess
+    process: BaseProcess
     log: Path
     joined: float | None = None
     died: float | None = None
@@ -84,7 +76,9 @@ class Fleet:
         log.touch()
         arguments = [self.url, *self.options, *options]
         given = (arguments, self.ledger.folder, log)
-        process = _PROCESSES.Process(target=program.work, args=given, daemon=True)
+        process = processes(scheme_of(self.url)).Process(
+            target=program.work, args=given, daemon=True
+        )
         process.start()
         worker = WorkerProcess(process, log)
         self.workers.append(worker)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
 from .dialect import Dialect
-from .link import driver_of
+from .link import driver_of, has_answer
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ class Native:
 
     def rows(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
         self._over(self._cursor.execute(text, parameters or ()))
-        if self._cursor.description is None:
+        if not has_answer(self._cursor):
             return ()
         rows: Sequence[Any] = self._over(self._cursor.fetchall())
         return rows

@@ -29,6 +29,15 @@ class Link(Protocol):
         ...
 
 
+def has_answer(cursor: Any) -> bool:
+    """Whether there is anything to fetch.
+
+    To ask psycopg for the description would make an object of each column; its cursors have
+    no row number where there are no rows. sqlite3 has none at all, and then fetches nothing.
+    """
+    return getattr(cursor, "rownumber", 0) is not None
+
+
 def driver_of(connection: Connection) -> Any:
     """The driver's connection that SQLAlchemy has opened."""
     return connection.connection.driver_connection
@@ -49,9 +58,7 @@ class Direct:
         try:
             cursor = self.driver.cursor()
             cursor.execute(text, parameters or ())
-            # Of psycopg's cursors; their description would cost an object for each column.
-            empty = getattr(cursor, "rownumber", 0) is None
-            rows: Sequence[Any] = () if empty else cursor.fetchall()
+            rows: Sequence[Any] = cursor.fetchall() if has_answer(cursor) else ()
         except self.driver.Error as error:
             self._fail(text, parameters, error)
         return rows

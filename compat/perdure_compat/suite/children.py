@@ -1,6 +1,7 @@
 """Real processes that the tests begin, talk to and kill."""
 
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import entry_points
 from multiprocessing import get_all_start_methods, get_context
 from threading import Timer
@@ -15,21 +16,26 @@ from .races import WITHIN
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-_PROCESSES: "ForkServerContext | SpawnContext" = (
-    get_context("forkserver") if "forkserver" in get_all_start_methods() else get_context("spawn")
-)
-"""Where it can be, a process is forked from one that has imported everything."""
+
+@cache
+def processes(scheme: str) -> "ForkServerContext | SpawnContext":
+    """What begins processes: where it can be, forked from one that has imported everything."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    backends = entry_points(group=GROUP, name=scheme)
+    context.set_forkserver_preload([deeds.__name__, *(one.module for one in backends)])
+    return context
 
 
 class Child:
     """A process on the same place, which runs one act of `deeds` once it is told to go."""
 
     def __init__(self, place: Place, act: str, **arguments: Any) -> None:
-        backends = entry_points(group=GROUP, name=scheme_of(place.url))
-        _PROCESSES.set_forkserver_preload([deeds.__name__, *(one.module for one in backends)])
-        self._line, theirs = _PROCESSES.Pipe()
+        begins = processes(scheme_of(place.url))
+        self._line, theirs = begins.Pipe()
         given = (place, act, arguments, theirs)
-        self._process = _PROCESSES.Process(target=deeds.perform, args=given, daemon=True)
+        self._process = begins.Process(target=deeds.perform, args=given, daemon=True)
         self._process.start()
         theirs.close()
         self._guard = Timer(2 * WITHIN, self._process.kill)

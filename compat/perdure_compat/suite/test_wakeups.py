@@ -1,6 +1,5 @@
 """Wakeups: who listens hears of what others have committed, soon and without asking."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -11,42 +10,9 @@ from perdure.backend import Backend, News, Wakeups
 from perdure_compat.harness import Harness
 from perdure_compat.promise import promise
 
-from .races import WITHIN, until
+from .listeners import Listener
+from .races import until
 from .records import submit
-
-
-class Listener:
-    """Somebody who listens in a thread of its own."""
-
-    def __init__(self, wakeups: Wakeups) -> None:
-        self.heard: list[News] = []
-        self._wakeups = wakeups
-        self.readied = 0
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(WITHIN), "it never got ready"
-
-    def _listen(self) -> None:
-        self._wakeups.listen(self._hear, ready=self._get_ready)
-
-    def _get_ready(self) -> None:
-        self.readied += 1
-        self._ready.set()
-
-    def _hear(self, news: News) -> None:
-        self.heard.append(news)
-
-    def hears(self, news: News) -> bool:
-        """Whether these news, or that there are some, have come since it was asked last."""
-        heard, self.heard = self.heard, []
-        return bool({news, News.CHANGED} & {*heard})
-
-    def end(self) -> bool:
-        """Close it; whether it has returned."""
-        self._wakeups.close()
-        self._thread.join(WITHIN)
-        return not self._thread.is_alive()
 
 
 @pytest.fixture
