@@ -48,10 +48,17 @@ class Bell:
     def __attrs_post_init__(self) -> None:
         self._wakeups = self.open()
 
-    def on(self, *news: News, call: Callable[[], None]) -> None:
-        """Call this at such news, in the thread that rings or in the listener's, which starts now."""
+    def on(self, *news: News, call: Callable[[], None], vague: bool = True) -> None:
+        """Call this at such news, in the thread that rings or in the listener's, which starts now.
+
+        Args:
+            news: which.
+            call: what does not block.
+            vague: where all that is told is that something has changed, that counts as well.
+        """
+        wanted = frozenset({*news, News.CHANGED} if vague else news)
         with self._rung:
-            self._heard = [*self._heard, (frozenset({*news, News.CHANGED}), call)]
+            self._heard = [*self._heard, (wanted, call)]
             first, self._listening = not self._listening, True
         if first and self._wakeups is not None:
             threads.start(self._listen, name="listener")

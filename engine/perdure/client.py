@@ -4,12 +4,13 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import attrs
 
-from . import ids
+from . import clock, ids
 from .backend import Backend, Existing, Guest, Query, Submission
 from .errors import (
     SchemaError,
@@ -27,6 +28,8 @@ log = logging.getLogger("perdure")
 
 CHUNK = 1000
 PAGE = 200
+SOON = timedelta(minutes=1)
+"""What is due later than that, any heartbeat sees in time."""
 
 
 @attrs.frozen
@@ -72,7 +75,8 @@ class Client:
             conflicts += [
                 there.id for there in existing if not same_work(there, distinct[there.id])
             ]
-            self.on_news(News.ENQUEUED if guest is None else News.COMING)
+            for news in _news(chunk) if guest is None else [News.COMING]:
+                self.on_news(news)
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
@@ -263,6 +267,17 @@ def _distinct(
         if (first.name, first.input_json) != (submission.name, submission.input_json):
             conflicts.append(submission.id)
     return distinct, conflicts
+
+
+def _news(submissions: Sequence[Submission]) -> set[News]:
+    """What workers are told of them; of what is due much later a heartbeat tells."""
+    now, news = clock.now(), set[News]()
+    for delay in {one.due_in(now) for one in submissions}:
+        if delay is None or delay <= timedelta(0):
+            news.add(News.ENQUEUED)
+        if delay is not None and delay < SOON:
+            news.add(News.DELAYED)
+    return news
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -9,9 +9,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from . import clock, ids, settings, threads
+from . import ids, settings, threads
 from .attempt import Attempt
-from .backend import Guest, Query, Submission
+from .backend import Guest, Query
 from .call import Call
 from .client import Client
 from .codec import codec_of
@@ -326,9 +326,6 @@ class Engine(Scope, Starter):
             if isinstance(start, Named) and not self._serving.knows(one.name):
                 client.check_known(one.name, one.queue)
         created = client.start(submissions, guest)
-        for worker in self._workers:
-            for delay in _delays(submissions):
-                worker.expect(delay)
         return [
             Handle(one.id, one.id in created, self, start.definition.result)
             for one, start in zip(submissions, starts, strict=True)
@@ -338,9 +335,3 @@ class Engine(Scope, Starter):
         """Workflows of a worker in this process have ended: answer who waits for them here."""
         if self._opened is not None:
             self._opened.bell.ring(News.ENDED)
-
-
-def _delays(submissions: Iterable[Submission]) -> set[timedelta]:
-    """After how long they are due, of those that are not at once."""
-    found = {one.due_in(clock.now()) for one in submissions}
-    return {delay for delay in found if delay is not None}

@@ -20,6 +20,8 @@ log = logging.getLogger("perdure")
 
 MARGIN = timedelta(seconds=1)
 """How much earlier than the database the worker regards its own lease as over."""
+APART = 0.05
+"""Seconds between two heartbeats, however often somebody wants one."""
 
 
 @attrs.define(eq=False)
@@ -40,7 +42,12 @@ class Lease:
     on_lost: Callable[[], None]
     offset: timedelta = timedelta(0)
     """How much the database's clock is ahead of this machine's."""
+    _doubt: timedelta = timedelta(0)
+    """How far from that it may be."""
+    _sent: float = 0.0
+    """When the last heartbeat was."""
     _until: float = 0.0
+    _wanted: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False, repr=False)
 
@@ -52,14 +59,23 @@ class Lease:
         """The wall clock, corrected by what the last heartbeat showed."""
         return clock.now() + self.offset
 
+    def until(self, moment: datetime) -> timedelta:
+        """How long it takes until the database's clock surely says so."""
+        return moment - self.now() + self._doubt
+
     def begin(self, sent: float) -> None:
         """The lease was granted by a request sent at `sent`; keep it from now on."""
         self._renewed(sent)
         self._thread = threads.start(self._run, name="heartbeat")
 
+    def hurry(self) -> None:
+        """Send a heartbeat soon: somebody wants to know what is due next."""
+        self._wanted.set()
+
     def end(self) -> None:
         """Renew no more."""
         self._stop.set()
+        self._wanted.set()
 
     def _renewed(self, sent: float) -> None:
         self._until = sent + (self.length - MARGIN).total_seconds()
@@ -67,7 +83,7 @@ class Lease:
     def _run(self) -> None:
         outage = Outage("send a heartbeat")
         pause = 0.0  # the first one tells at once who the peers are
-        while not self._stop.wait(pause):
+        while self._rest(pause):
             pause = self.interval.total_seconds()
             try:
                 alive = self._beat()
@@ -82,8 +98,16 @@ class Lease:
                 if not alive:
                     return
 
+    def _rest(self, seconds: float) -> bool:
+        """Wait for the time of the next heartbeat, or until one is wanted; False at the end."""
+        if self._wanted.wait(seconds):
+            self._stop.wait(max(0.0, self._sent + APART - clock.monotonic()))
+            self._wanted.clear()
+        return not self._stop.is_set()
+
     def _beat(self) -> bool:
         sent, wall = clock.monotonic(), clock.now()
+        self._sent = sent
         pulse = self.backend.heartbeat(self.worker_id, lease=self.length)
         if self._stop.is_set():
             return False
@@ -92,7 +116,7 @@ class Lease:
             self.on_lost()
             return False
         self._renewed(sent)
-        trip = clock.now() - wall
-        self.offset = pulse.now - (wall + trip / 2)
+        self._doubt = (clock.now() - wall) / 2
+        self.offset = pulse.now - (wall + self._doubt)
         self.on_pulse(pulse, sent)
         return True

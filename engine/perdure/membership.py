@@ -89,10 +89,6 @@ class Membership:
         self._claimer.begin()
         log.info("worker %s joined", self.id)
 
-    def expect(self, delay: timedelta) -> None:
-        """There will be work in `delay`."""
-        self._chores.expect(delay)
-
     def stop(self) -> None:
         """Let no body begin from here on, whatever a claim under way still brings."""
         self.executor.draining = True
@@ -120,6 +116,7 @@ class Membership:
         self._lookout.end()
         self._courier.end()
         self.bell.off(self._chores.listen)
+        self.bell.off(self._lease.hurry)
         self._claimer.end(0.0)
         self.executor.abandon()
 
@@ -166,8 +163,10 @@ class Membership:
             self._returned,
             self._hear_requests,
             self._stirred,
+            self._lease.hurry,
         )
         self.bell.on(News.ASKED, call=self._chores.listen)
+        self.bell.on(News.DELAYED, call=self._lease.hurry, vague=False)
 
     def _announce(self) -> None:
         """Tell the database what this worker serves, if that is news."""
@@ -199,7 +198,7 @@ class Membership:
 
     def _expect(self, deadline: datetime) -> None:
         """A workflow that runs here is to be cancelled then."""
-        self._chores.expect(deadline - self._lease.now())
+        self._chores.expect(self._lease.until(deadline))
 
     def _returned(self) -> None:
         """Work came back to the queue: for this worker, and for the others."""
@@ -242,7 +241,7 @@ class Membership:
     def _through(self, attempts: Sequence[Attempt]) -> None:
         self.executor.forget(attempts)
         for until in {attempt.until for attempt in attempts if attempt.until}:
-            self._chores.expect(until - self._lease.now())
+            self._chores.expect(self._lease.until(until))
         self.on_ended(attempts)
 
     def _lose(self) -> None:

@@ -6,6 +6,7 @@ clock, without missing a heartbeat of its own in between: after an outage nobody
 sent one, and nobody is dead for it.
 """
 
+import heapq
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ log = logging.getLogger("perdure")
 
 BATCH = 500
 BACKOFF = timedelta(seconds=1)
+AHEAD = timedelta(minutes=1)
+"""What is due later than that is learned from the heartbeats."""
+GRAIN = 0.001
+"""Seconds in which the clock of a database may stand still; SQLite's counts milliseconds."""
 
 
 @attrs.define
@@ -104,10 +109,13 @@ class Chores:
     """Reads which workflows of this worker are asked to cancel."""
     on_told: Callable[[], None]
     """Wake-ups were applied."""
+    hurry: Callable[[], None]
+    """Asks for a pulse, for what is due next."""
     _listening: bool = attrs.field(default=False, init=False)
     """There may be requests that nobody has read."""
     _orphans: bool = attrs.field(default=False, init=False)
-    _wake_at: float | None = attrs.field(default=None, init=False)
+    _dues: list[float] = attrs.field(factory=list[float], init=False)
+    """When to wake, a heap: the earliest that the last pulse told, and what this process expects."""
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
@@ -128,9 +136,9 @@ class Chores:
             self._orphans = pulse.orphans
             self._listening = True
             if pulse.outbox:
-                self._due_in(0.0, at)
+                self._due_in(0.0)
             if pulse.next_due is not None:
-                self._due_in((pulse.next_due - pulse.now).total_seconds(), at)
+                self._due_in((pulse.next_due - pulse.now).total_seconds())
             self._changed.notify()
 
     def missed(self) -> None:
@@ -140,9 +148,10 @@ class Chores:
 
     def expect(self, delay: timedelta) -> None:
         """A workflow of this process is due in `delay`."""
-        with self._changed:
-            self._due_in(delay.total_seconds(), clock.monotonic())
-            self._changed.notify()
+        if delay < AHEAD:
+            with self._changed:
+                self._due_in(delay.total_seconds())
+                self._changed.notify()
 
     def listen(self) -> None:
         """Something may be asked of workflows that run here."""
@@ -150,9 +159,8 @@ class Chores:
             self._listening = True
             self._changed.notify()
 
-    def _due_in(self, seconds: float, at: float) -> None:
-        due = at + max(0.0, seconds)
-        self._wake_at = due if self._wake_at is None else min(due, self._wake_at)
+    def _due_in(self, seconds: float) -> None:
+        heapq.heappush(self._dues, clock.monotonic() + max(0.0, seconds) + GRAIN)
 
     def _run(self) -> None:
         outage = Outage("wake workflows")
@@ -178,17 +186,23 @@ class Chores:
             while not self._stop.is_set():
                 now = clock.monotonic()
                 dead, orphans = self.witness.dead(now), self._orphans
-                due = self._wake_at is not None and now >= self._wake_at
+                due = self._due(now)
                 listening = self._listening
                 if dead or orphans or due or listening:
                     self._orphans = self._listening = False
-                    self._wake_at = None if due else self._wake_at
                     for peer in dead:
                         self.witness.postpone(peer, now)
                     return dead, orphans, due, listening
-                times = [t for t in (self.witness.next_due(now), self._wake_at) if t is not None]
+                times = [t for t in (self.witness.next_due(now), *self._dues[:1]) if t is not None]
                 self._changed.wait(max(0.001, min(times) - now) if times else None)
         return [], False, False, False
+
+    def _due(self, now: float) -> bool:
+        """Whether it is time to wake; one call is for all that is due."""
+        before = len(self._dues)
+        while self._dues and self._dues[0] <= now:
+            heapq.heappop(self._dues)
+        return len(self._dues) < before
 
     def _reap(self, dead: Sequence[Peer]) -> None:
         while True:
@@ -222,3 +236,4 @@ class Chores:
             if woken:
                 self.on_work()
                 self.on_told()
+                self.hurry()

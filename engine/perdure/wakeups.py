@@ -15,6 +15,8 @@ class News(StrEnum):
 
     ENQUEUED = "enqueued"
     """There is work that a worker may claim."""
+    DELAYED = "delayed"
+    """There is work that will be due, soon perhaps."""
     COMING = "coming"
     """Somebody's transaction holds work, or messages; nobody knows when it will commit."""
     ENDED = "ended"

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from types import FrameType
 
 import attrs
@@ -86,11 +85,6 @@ class Worker(Scope):
     def id(self) -> str | None:
         """The id under which it is known now; a new one after a lost lease."""
         return self._membership.id if self._membership else None
-
-    def expect(self, delay: timedelta) -> None:
-        """There will be work in the database after `delay`."""
-        if self._membership is not None:
-            self._membership.expect(delay)
 
     def __repr__(self) -> str:
         state = f"as {self.id}" if self._membership else "stopped"

@@ -89,16 +89,6 @@ def test_a_delay_and_a_time_are_kept(sqlite_url: str) -> None:
             assert record.started_at >= record.run_at
 
 
-def test_a_time_set_in_this_process_is_not_missed_by_a_heartbeat(sqlite_url: str) -> None:
-    with serving(sqlite_url, greet) as engine:
-        due = perdure.now() + timedelta(milliseconds=300)
-        handle = engine.start(greet, "ada", run_at=due)
-        handle.result(timeout=WITHIN)
-        started = handle.record().started_at
-    assert started is not None
-    assert timedelta(0) <= started - due < timedelta(seconds=1.5)
-
-
 def test_the_lowest_priority_comes_first_and_then_the_oldest(sqlite_url: str) -> None:
     order: list[str] = []
     door = Door()
