@@ -74,7 +74,7 @@ class Executor:
 
     def watch(self, attempt: Attempt, vigil: Vigil) -> None:
         if not vigil.timer:
-            self.lookout.watch(attempt, vigil)
+            self.lookout.watch(attempt)
 
     def struck(self, attempt: Attempt) -> None:
         reason = attempt.cancellation.reason or ""

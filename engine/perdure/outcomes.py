@@ -1,30 +1,23 @@
-"""Waiting for workflows to end: all waiters of a process are answered by one batched poll.
-
-It is made when news come in that workflows have ended, and now and then without.
-"""
+"""Waiting for workflows to end, or for what they publish: who waits, and the answers."""
 
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
-from functools import partial
 from typing import Any
 
 import attrs
 
-from . import clock, threads
+from . import clock
 from .backend import Backend
 from .bell import Bell
 from .errors import UsageError, WorkflowNotFound
 from .mail import EventKey, Published
 from .model import ENDED, WorkflowRecord
-from .outage import GivenUp, Outage
+from .poll import Poll
 from .wakeups import News
 
 log = logging.getLogger("perdure")
 
-SHORTEST_POLL = 0.02
-LONGEST_POLL = 1.0
 HELPLESS_AFTER = 5.0
 """Seconds after which a waiter asks whether any live worker serves its workflow."""
 
@@ -44,20 +37,25 @@ class Waiter:
 
 @attrs.define(eq=False)
 class Outcomes:
-    """The waiters of one engine, and the thread that polls for them while there are any."""
+    """The waiters of one engine."""
 
     backend: Backend
     advice: Callable[[str], str]
     """The command that would serve a workflow of that name."""
     bell: Bell
-    _waiters: list[Waiter] = attrs.field(factory=list[Waiter], init=False)
-    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
-    _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
-    """Somebody has come, or there are news."""
-    _news: bool = attrs.field(default=False, init=False)
-    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
-    _polling: bool = attrs.field(default=False, init=False)
-    _hearing: bool = attrs.field(default=False, init=False)
+    _poll: Poll[Waiter] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._poll = Poll(
+            name="outcomes",
+            doing="ask for results",
+            bell=self.bell,
+            news=[News.ENDED, News.SENT],
+            look=self._look,
+            over=lambda waiter: waiter.future.done(),
+            failed=_fail,
+            dismiss=_dismiss,
+        )
 
     def of(self, id: str) -> "Future[WorkflowRecord]":
         """The record of a workflow once it has ended or is parked.
@@ -74,68 +72,17 @@ class Outcomes:
         return self._wait(Waiter(key.workflow_id, Future(), clock.monotonic(), key))
 
     def _wait(self, waiter: Waiter) -> "Future[Any]":
-        with self._changed:
-            self._waiters.append(waiter)
-            if not self._hearing:
-                self._hearing = True
-                self.bell.on(News.ENDED, News.SENT, call=self.nudge)
-            self._nudged.set()
-            if not self._polling:
-                self._polling = True
-                threads.start(self._run, name="outcomes")
+        self._poll.ask(waiter)
         return waiter.future
-
-    def nudge(self) -> None:
-        """A workflow has just ended."""
-        with self._changed:
-            self._news = True
-        self._nudged.set()
 
     def close(self) -> None:
         """Answer nobody any more."""
-        self._stop.set()
-        self._nudged.set()
+        self._poll.close()
 
-    def _run(self) -> None:
-        outage = Outage("ask for results")
-        pause, again_at = SHORTEST_POLL, 0.0
-        while (waiters := self._waiting()) and not self._stop.is_set():
-            again = self._heard() or clock.monotonic() >= again_at
-            try:
-                answered = outage.ride_out(partial(self._poll, waiters, again=again), self._stop)
-            except GivenUp:
-                break
-            except Exception as error:  # noqa: BLE001 (it reaches those who wait)
-                for waiter in waiters:
-                    _settle(waiter.future, error)
-                continue
-            if again:
-                pause = SHORTEST_POLL if answered else min(pause * 1.5, LONGEST_POLL)
-                again_at = clock.monotonic() + pause
-            if self._nudged.wait(again_at - clock.monotonic()):
-                pause = SHORTEST_POLL
-                again_at = min(again_at, clock.monotonic() + pause)
-        for waiter in waiters:
-            _settle(waiter.future, UsageError(f"the engine was closed; {waiter.id} goes on"))
-
-    def _waiting(self) -> list[Waiter]:
-        """Those who still wait; the thread ends when there are none."""
-        with self._changed:
-            self._nudged.clear()
-            self._waiters = [waiter for waiter in self._waiters if not waiter.future.done()]
-            self._polling = bool(self._waiters)
-            return list(self._waiters)
-
-    def _heard(self) -> bool:
-        """Whether there have been news."""
-        with self._changed:
-            news, self._news = self._news, False
-            return news
-
-    def _poll(self, waiters: list[Waiter], *, again: bool) -> bool:
-        """Ask once for whom nobody has asked yet, and for the others `again`; whether any had ended."""
+    def _look(self, waiters: Sequence[Waiter]) -> bool:
+        """Ask once for all of them; whether any had ended."""
         new = [waiter for waiter in waiters if waiter.record is None]
-        known = [waiter for waiter in waiters if again and waiter.record is not None]
+        known = [waiter for waiter in waiters if waiter.record is not None]
         answered = self._answer(new, first=True) | self._answer(known, first=False)
         for waiter in waiters:
             if not waiter.told and clock.monotonic() - waiter.since > HELPLESS_AFTER:
@@ -185,6 +132,15 @@ class Outcomes:
                 record.name,
                 self.advice(record.name),
             )
+
+
+def _fail(waiters: Sequence[Waiter], error: Exception) -> None:
+    for waiter in waiters:
+        _settle(waiter.future, error)
+
+
+def _dismiss(waiter: Waiter) -> None:
+    _settle(waiter.future, UsageError(f"the engine was closed; {waiter.id} goes on"))
 
 
 def _settle(future: "Future[Any]", outcome: WorkflowRecord | Published | Exception) -> None:

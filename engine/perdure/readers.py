@@ -1,31 +1,23 @@
-"""Following streams: all readers of a process are served by one batched poll.
+"""Following streams: the readers of a process, and what they are given.
 
-It is made when news come in that something was written, and now and then without. A
-stream is asked for once, however many read it.
+A stream is asked for once, however many read it.
 """
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import partial
 
 import attrs
 
-from . import threads
 from .backend import Backend
 from .bell import Bell
 from .errors import UsageError, WorkflowNotFound
-from .outage import GivenUp, Outage
+from .poll import Poll
 from .streams import Item, Reading
 from .wakeups import News
 
-log = logging.getLogger("perdure")
-
-SHORTEST_POLL = 0.02
-LONGEST_POLL = 1.0
 LARGEST = 1 << 63
 PAGE = 500
 """How many items of a stream one poll brings."""
@@ -39,7 +31,7 @@ class Reader:
     stream: str
     after: int
     """The last offset that it was given."""
-    on_hunger: Callable[[], None]
+    on_hunger: "Callable[[Reader], None]"
     """Told when it has taken all that it was given, though there is more."""
     over: bool = False
     error: Exception | None = None
@@ -112,7 +104,7 @@ class Reader:
     def _next(self) -> Item:
         item = self._items.popleft()
         if not self._items and self.more:
-            self.on_hunger()
+            self.on_hunger(self)
         return item
 
     def _check(self) -> None:
@@ -129,16 +121,23 @@ class Reader:
 
 @attrs.define(eq=False)
 class Readers:
-    """The readers of one engine, and the thread that polls for them while there are any."""
+    """The readers of one engine."""
 
     backend: Backend
     bell: Bell
-    _readers: list[Reader] = attrs.field(factory=list[Reader], init=False)
-    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
-    _nudged: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
-    _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
-    _polling: bool = attrs.field(default=False, init=False)
-    _hearing: bool = attrs.field(default=False, init=False)
+    _poll: Poll[Reader] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._poll = Poll(
+            name="readers",
+            doing="read streams",
+            bell=self.bell,
+            news=[News.SENT, News.ENDED],
+            look=self._look,
+            over=lambda reader: reader.over,
+            failed=_fail,
+            dismiss=_dismiss,
+        )
 
     def follow(self, workflow_id: str, stream: str, after: int) -> Reader:
         """A new reader of that stream, from behind that offset.
@@ -148,58 +147,15 @@ class Readers:
         """
         if not -1 <= after < LARGEST:
             raise UsageError(f"after={after} is no offset: give that of the last item, or -1")
-        reader = Reader(workflow_id, stream, after, self.nudge)
-        with self._changed:
-            self._readers.append(reader)
-            if not self._hearing:
-                self._hearing = True
-                self.bell.on(News.SENT, News.ENDED, call=self.nudge)
-            self._nudged.set()
-            if not self._polling:
-                self._polling = True
-                threads.start(self._run, name="readers")
+        reader = Reader(workflow_id, stream, after, self._poll.ask)
+        self._poll.ask(reader)
         return reader
-
-    def nudge(self) -> None:
-        """Something was written, or somebody wants more."""
-        self._nudged.set()
 
     def close(self) -> None:
         """Read no more."""
-        self._stop.set()
-        self._nudged.set()
+        self._poll.close()
 
-    def _run(self) -> None:
-        outage, pause = Outage("read streams"), SHORTEST_POLL
-        while (readers := self._open()) and not self._stop.is_set():
-            try:
-                found = outage.ride_out(partial(self._poll, readers), self._stop)
-            except GivenUp:
-                break
-            except Exception as error:  # noqa: BLE001 (it reaches those who read)
-                for reader in readers:
-                    reader.fail(error)
-                continue
-            pause = SHORTEST_POLL if found else min(pause * 1.5, LONGEST_POLL)
-            self._nudged.wait(pause)
-        if self._stop.is_set():
-            self._dismiss()
-
-    def _dismiss(self) -> None:
-        with self._changed:
-            left, self._readers, self._polling = self._readers, [], False
-        for reader in left:
-            reader.fail(UsageError(f"the engine was closed; {reader.workflow_id} goes on"))
-
-    def _open(self) -> list[Reader]:
-        """Those who still read; the thread ends when there are none."""
-        with self._changed:
-            self._nudged.clear()
-            self._readers = [reader for reader in self._readers if not reader.over]
-            self._polling = bool(self._readers)
-            return list(self._readers)
-
-    def _poll(self, readers: Sequence[Reader]) -> bool:
+    def _look(self, readers: Sequence[Reader]) -> bool:
         """Read once for all who want more; whether anything was there."""
         hungry = [reader for reader in readers if reader.hungry()]
         if not hungry:
@@ -236,3 +192,12 @@ class Readers:
         for item in self.backend.read(readings, limit=PAGE):
             found.setdefault((item.workflow_id, item.stream), []).append(item)
         return found
+
+
+def _fail(readers: Sequence[Reader], error: Exception) -> None:
+    for reader in readers:
+        reader.fail(error)
+
+
+def _dismiss(reader: Reader) -> None:
+    reader.fail(UsageError(f"the engine was closed; {reader.workflow_id} goes on"))

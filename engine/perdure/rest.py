@@ -49,21 +49,27 @@ class Rest:
     """How many lines do anything but wait durably, or for others that do."""
     moves: int = 0
     """Grows whenever a line of an async workflow begins, ends, waits, or goes on."""
-    _vigils: set[Vigil] = attrs.field(factory=set[Vigil], init=False)
+    _vigils: dict[Vigil, None] = attrs.field(factory=dict[Vigil, None], init=False)
+    """In the order in which they began."""
     _nudges: set[threading.Event] = attrs.field(factory=set[threading.Event], init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def enter(self, vigil: Vigil) -> None:
         """It is in this durable wait."""
         with self._lock:
-            self._vigils.add(vigil)
+            self._vigils[vigil] = None
         if (run := self.of()) is not None:
             run.cancellation.unwinding = False
 
     def leave(self, vigil: Vigil) -> None:
         """It is no longer."""
         with self._lock:
-            self._vigils.discard(vigil)
+            self._vigils.pop(vigil, None)
+
+    def awaited(self) -> list[Vigil]:
+        """The waits for anything but a time that are not over, the oldest first."""
+        with self._lock:
+            return [vigil for vigil in self._vigils if not (vigil.over or vigil.timer)]
 
     def nudged(self, event: threading.Event) -> None:
         """Set the event when the waits are disturbed."""

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure.attempt import Attempt
-from perdure.lookout import Lookout
-from perdure.vigil import Vigil
+from perdure.lookout import Lookout, Watched
 
 from .support import HOUR, Door, Memory, engine_of, result_of, until
 
@@ -21,14 +19,14 @@ WORD: perdure.Topic[str] = perdure.Topic("word", str)
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """For how many waits the lookout has looked, each time."""
     seen: list[int] = []
-    real = vars(Lookout)["_look"]
+    real = vars(Lookout)["_bring"]
 
-    def look(lookout: Lookout, watched: dict[Vigil, Attempt]) -> bool:
+    def bring(lookout: Lookout, watched: Watched) -> bool:
         found: bool = real(lookout, watched)
-        seen.append(len(watched))
+        seen.append(sum(map(len, watched.values())))
         return found
 
-    monkeypatch.setattr(Lookout, "_look", look)
+    monkeypatch.setattr(Lookout, "_bring", bring)
     return seen
 
 

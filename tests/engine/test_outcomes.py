@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure import outcomes
+from perdure import outcomes, poll
 from perdure.definition import WorkflowDefinition
 from perdure.model import WorkflowRecord
 from perdure.registry import Registry
@@ -249,9 +249,7 @@ def test_a_look_that_finds_no_end_is_not_repeated_at_once(
         until(lambda: len(looks) >= 4)
         with engine.worker():
             assert waiting.result(WITHIN.total_seconds()) == "hello ada"
-    assert all(
-        after - before >= outcomes.SHORTEST_POLL / 2 for before, after in pairwise(looks[:4])
-    )
+    assert all(after - before >= poll.SHORTEST / 2 for before, after in pairwise(looks[:4]))
 
 
 def test_who_begins_to_wait_is_looked_for_alone_and_everybody_at_news(
@@ -264,8 +262,8 @@ def test_who_begins_to_wait_is_looked_for_alone_and_everybody_at_news(
         looks.append(set(ids))
         return real(self, ids, **options)
 
-    for pause in ("SHORTEST_POLL", "LONGEST_POLL"):
-        monkeypatch.setattr(outcomes, pause, WITHIN.total_seconds())
+    for pause in ("SHORTEST", "LONGEST"):
+        monkeypatch.setattr(poll, pause, WITHIN.total_seconds())
     with engine_of(memory.url, greet) as engine:
         handles = [engine.start(greet, name, id=name) for name in ("ada", "bob")]
         monkeypatch.setattr(MemoryBackend, "load", load)

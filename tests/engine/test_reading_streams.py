@@ -294,7 +294,7 @@ def test_an_async_reader_gets_what_comes_with_the_end() -> None:
         def popleft(self) -> Item:
             return self.pop(0)
 
-    reader = Reader("w", "log", -1, lambda: None)
+    reader = Reader("w", "log", -1, lambda _: None)
     reader._items = Late()  # type: ignore[assignment]
 
     async def follow() -> list[int]:
@@ -313,7 +313,7 @@ def test_a_loop_that_closes_is_nothing_to_other_readers() -> None:
         def is_closed(self) -> bool:
             return not self.late and super().is_closed()
 
-    reader, loop = Reader("w", "log", -1, lambda: None), Closing()
+    reader, loop = Reader("w", "log", -1, lambda _: None), Closing()
 
     async def read() -> None:
         async for _ in reader:
