@@ -55,6 +55,8 @@ class Actor:
     error: BaseException | None = None
     pid: int = 0
     """The server's process that works for it."""
+    holds: bool = False
+    """Whether it stands in a transaction that may have written, locked or seen something."""
     state: State = State.DONE
     _doomed: bool = False
     _go: Semaphore = attrs.field(factory=lambda: Semaphore(0))
@@ -72,14 +74,16 @@ class Actor:
             statement.run()
             return
         self.pid = statement.driver.info.backend_pid
+        if statement.place in (Place.BEGIN, Place.ALONE):
+            self.holds = False
         if _unseen(statement):
             statement.run()
             return
-        alone = statement.place is Place.ALONE
         self._wait(statement)
-        if alone:
+        if statement.place is Place.ALONE:
             self._execute_alone(statement)
         else:
+            self.holds = True
             statement.run()
 
     def _execute_alone(self, statement: Statement) -> None:
@@ -90,6 +94,7 @@ class Actor:
             statement.driver.execute("ROLLBACK")
             raise
         if not _untouched(statement.driver):
+            self.holds = True
             self._wait(statement)
         statement.driver.execute("COMMIT")
 

@@ -49,15 +49,21 @@ class Bounds:
     switches: int | None = None
     """How often somebody who could go on is passed over at most; None: any number of times."""
 
-    def turns(self, played: Schedule, switched: int, ready: Sequence[int]) -> list[Turn]:
-        """Whose turn it may be when these can move; whoever moved last comes first."""
+    def turns(
+        self, played: Schedule, switched: int, ready: Sequence[int], holding: Sequence[int]
+    ) -> list[Turn]:
+        """Whose turn it may be when these can move; whoever moved last comes first.
+
+        Who holds nothing dies at once or not at all: who stands still as if dead is the same.
+        """
         last = played[-1].actor if played else None
         able = sorted(ready, key=lambda at: (at != last, at))
         if last in able and switched == self.switches:
             able = able[:1]
         turns = [Turn(at) for at in able]
         if sum(turn.dies for turn in played) < self.deaths:
-            turns += [Turn(at, dies=True) for at in able]
+            mortal = {last, *holding} if played else able
+            turns += [Turn(at, dies=True) for at in able if at in mortal]
         return turns
 
 
@@ -112,7 +118,8 @@ class Director:
         others: list[Schedule] = []
         deadline = time.monotonic() + _WITHIN
         while ready := _distinct(self._ready(actors, deadline, played), acts, played):
-            chosen, *rest = bounds.turns(played, switched, ready)
+            holding = [at for at in ready if actors[at].holds]
+            chosen, *rest = bounds.turns(played, switched, ready, holding)
             if len(played) >= len(prefix):
                 others += [(*played, other) for other in rest]
             elif prefix[len(played)].actor in ready:
