@@ -28,6 +28,8 @@ AHEAD = timedelta(minutes=1)
 """What is due later than that is learned from the heartbeats."""
 GRAIN = 0.001
 """Seconds in which the clock of a database may stand still; SQLite's counts milliseconds."""
+QUIET = 0.01
+"""Seconds between two wakes, so that many due times that are close share one."""
 
 
 @attrs.define
@@ -173,6 +175,7 @@ class Chores:
                     self.requests()
                 if due:
                     outage.ride_out(self._wake, self._stop)
+                    self._stop.wait(QUIET)
             except GivenUp:
                 return
             except BackendUnavailable:
