@@ -11,7 +11,7 @@ from uuid import uuid4
 import attrs
 
 from . import clock, ids
-from .backend import Backend, Existing, Guest, Query, Submission
+from .backend import Backend, Guest, Query, Submission
 from .errors import (
     SchemaError,
     UnknownWorkflow,
@@ -19,6 +19,7 @@ from .errors import (
     WorkflowFinished,
     WorkflowNotFound,
 )
+from .intake import LARGEST, Intake
 from .mail import Refused, SendAnswer
 from .model import History, Message, Status, WorkflowRecord
 from .starting import same_work
@@ -26,7 +27,6 @@ from .wakeups import News
 
 log = logging.getLogger("perdure")
 
-CHUNK = 1000
 PAGE = 200
 SOON = timedelta(minutes=1)
 """What is due later than that, any heartbeat sees in time."""
@@ -52,6 +52,10 @@ class Client:
     _sender: str = attrs.field(factory=lambda: f"{uuid4()}")
     _sent: int = 0
     _turn: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+    _intake: Intake = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._intake = Intake(self.backend, self._turn)
 
     def new_id(self) -> str:
         """An id of the kind that this database likes."""
@@ -70,7 +74,7 @@ class Client:
         distinct, conflicts = _distinct(submissions)
         created = set(distinct)
         for chunk in _chunks(sorted(distinct.values(), key=lambda s: s.id)):
-            existing = self._submit(chunk) if guest is None else guest.submit(chunk)
+            existing = self._intake.submit(chunk) if guest is None else guest.submit(chunk)
             created.difference_update(there.id for there in existing)
             conflicts += [
                 there.id for there in existing if not same_work(there, distinct[there.id])
@@ -80,10 +84,6 @@ class Client:
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
-
-    def _submit(self, chunk: Sequence[Submission]) -> Sequence[Existing]:
-        with self._turn:
-            return self.backend.submit(chunk)
 
     def check_known(self, name: str, queue: str) -> None:
         """Raises UnknownWorkflow if no worker has ever served that name."""
@@ -205,7 +205,7 @@ class Client:
 
     def _apply(self) -> None:
         """Apply the wake-ups that were written, and tell everybody."""
-        woken = self.backend.wake(limit=CHUNK)
+        woken = self.backend.wake(limit=LARGEST)
         self.on_news(News.SENT)
         if woken:
             self.on_news(News.ENQUEUED)
@@ -232,7 +232,7 @@ class Client:
 
 def cancel_children(backend: Backend, parent_id: str, reason: str) -> None:
     """Ask for the end of what a workflow has started and has not ended, but for what is detached."""
-    query = Query(parent_id=parent_id, limit=CHUNK)
+    query = Query(parent_id=parent_id, limit=LARGEST)
     while page := backend.find(query):
         ids = [one.id for one in page if not (one.detached or one.status.final)]
         if ids:
@@ -282,5 +282,5 @@ def _news(submissions: Sequence[Submission]) -> set[News]:
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
     rest = iter(items)
-    while chunk := list(itertools.islice(rest, CHUNK)):
+    while chunk := list(itertools.islice(rest, LARGEST)):
         yield chunk

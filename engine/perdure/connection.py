@@ -17,7 +17,7 @@ from .url import open_backend
 
 T = TypeVar("T")
 
-THREADS = 8
+THREADS = 32
 """How many async verbs of an engine may be under way at once."""
 
 
