@@ -1,5 +1,6 @@
 """What a process asks of the database for its user: start, look, wait, resume."""
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -11,8 +12,9 @@ from uuid import uuid4
 import attrs
 
 from . import clock, ids
-from .backend import Backend, Guest, Query, Submission
+from .backend import Backend, Existing, Guest, Query, Submission
 from .errors import (
+    BackendUnavailable,
     SchemaError,
     UnknownWorkflow,
     WorkflowConflict,
@@ -50,12 +52,14 @@ class Client:
     on_news: Callable[[News], None]
     """Told when there is something new to claim, or to hear."""
     _sender: str = attrs.field(factory=lambda: f"{uuid4()}")
-    _sent: int = 0
+    _positions: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
     _turn: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
-    _intake: Intake = attrs.field(init=False, repr=False)
+    _starts: Intake[Submission, Existing | None] = attrs.field(init=False, repr=False)
+    _letters: Intake[Message, SendAnswer] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._intake = Intake(self.backend, self._turn)
+        self._starts = Intake(self._submit, lambda one: one.id, self._turn)
+        self._letters = Intake(self._send, lambda one: (one.workflow_id, one.id), self._turn)
 
     def new_id(self) -> str:
         """An id of the kind that this database likes."""
@@ -74,7 +78,7 @@ class Client:
         distinct, conflicts = _distinct(submissions)
         created = set(distinct)
         for chunk in _chunks(sorted(distinct.values(), key=lambda s: s.id)):
-            existing = self._intake.submit(chunk) if guest is None else guest.submit(chunk)
+            existing = self._submitted(chunk) if guest is None else guest.submit(chunk)
             created.difference_update(there.id for there in existing)
             conflicts += [
                 there.id for there in existing if not same_work(there, distinct[there.id])
@@ -84,6 +88,14 @@ class Client:
         if conflicts:
             raise WorkflowConflict(conflicts)
         return created
+
+    def _submitted(self, chunk: Sequence[Submission]) -> Sequence[Existing]:
+        """Those that were there."""
+        return [there for there in self._starts.put(chunk) if there is not None]
+
+    def _submit(self, chunk: Sequence[Submission]) -> Sequence[Existing | None]:
+        existing = {there.id: there for there in self.backend.submit(chunk)}
+        return [existing.get(one.id) for one in chunk] if existing else [None] * len(chunk)
 
     def check_known(self, name: str, queue: str) -> None:
         """Raises UnknownWorkflow if no worker has ever served that name."""
@@ -161,24 +173,26 @@ class Client:
             WorkflowFinished: it has ended.
         """
         if guest is not None:
-            with self._turn:
-                message = self._message(letter)
-            self._check(letter, guest.send([message]))
+            self._check(letter, guest.send([self._message(letter)]))
             self.on_news(News.COMING)
             return
-        with self._turn:
-            self._check(letter, self.backend.send([self._message(letter)]))
-            self._apply()
+        self._check(letter, self._letters.put([self._message(letter)]))
+
+    def _send(self, messages: Sequence[Message]) -> Sequence[SendAnswer]:
+        answers = self.backend.send(messages)
+        with contextlib.suppress(BackendUnavailable):
+            self._apply()  # else whoever sends the next heartbeat does
+        return answers
 
     def _message(self, letter: Letter) -> Message:
-        self._sent += 1
+        position = next(self._positions)
         return Message(
-            id=letter.key or f"{self._sender}:{self._sent}",
+            id=letter.key or f"{self._sender}:{position}",
             workflow_id=letter.to,
             topic=letter.topic,
             body_json=letter.body_json,
             sender=self._sender,
-            position=self._sent,
+            position=position,
         )
 
     def _check(self, letter: Letter, answers: Sequence[SendAnswer]) -> None:

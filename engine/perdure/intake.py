@@ -1,58 +1,65 @@
-"""Starts that come while others are being written share the next write: group commit for clients."""
+"""What comes while something is being written shares the next write: group commit for clients."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
 
 import attrs
 
-from .backend import Backend, Existing, Submission
 from .errors import BackendUnavailable
 
+T = TypeVar("T")
+A = TypeVar("A")
+
 LARGEST = 1000
-"""The most workflows that one write takes."""
+"""The most rows that one write takes."""
 
 
 @attrs.define(eq=False)
-class Request:
+class Request(Generic[T, A]):
     """What one caller wants written, whole or not at all."""
 
-    submissions: Sequence[Submission]
-    existing: Sequence[Existing] | None = None
-    """Which of them were there; None: nothing is known."""
+    rows: dict[Any, T]
+    """By their keys."""
+    answers: Sequence[A] | None = None
+    """One for each; None: nothing is known."""
     error: BackendUnavailable | None = None
 
 
 @attrs.define(eq=False)
-class Group:
-    """Requests that are written together: no id is in two of them."""
+class Group(Generic[T, A]):
+    """Requests that are written together: no key is in two of them."""
 
-    requests: list[Request] = attrs.field(factory=list[Request])
-    ids: set[str] = attrs.field(factory=set[str])
+    requests: list[Request[T, A]] = attrs.field(factory=list[Any])
+    rows: dict[Any, T] = attrs.field(factory=dict[Any, Any])
     written: threading.Event = attrs.field(factory=threading.Event)
 
-    def takes(self, request: Request) -> bool:
-        """Add it, if there is room and all its ids are new; whether it was."""
-        ids = {one.id for one in request.submissions}
-        if self.requests and (len(self.ids) + len(ids) > LARGEST or not self.ids.isdisjoint(ids)):
+    def takes(self, request: Request[T, A]) -> bool:
+        """Add it, if there is room and all its keys are new; whether it was."""
+        size = len(self.rows) + len(request.rows)
+        if self.requests and (size > LARGEST or not self.rows.keys().isdisjoint(request.rows)):
             return False
         self.requests.append(request)
-        self.ids |= ids
+        self.rows |= request.rows
         return True
 
 
 @attrs.define(eq=False)
-class Intake:
-    """Writes what callers in many threads start.
+class Intake(Generic[T, A]):
+    """Writes what callers in many threads want written.
 
     The first request of a group writes it, once the write before it is through; until
     then others join. A group that is refused says nothing about any of its requests: each
     is written alone then.
     """
 
-    backend: Backend
+    write: Callable[[Sequence[T]], Sequence[A]]
+    """Writes all or nothing; an answer for each, in order. May be repeated."""
+    key: Callable[[T], Hashable]
+    """What no two in one write have in common, and what they are sorted by."""
     turn: threading.Lock
     """Whoever has it uses the connection."""
-    _open: Group = attrs.field(factory=Group, init=False)
+    _open: Group[T, A] = attrs.field(factory=Group[Any, Any], init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @property
@@ -60,9 +67,9 @@ class Intake:
         """How many requests the next write takes, as of now."""
         return len(self._open.requests)
 
-    def submit(self, submissions: Sequence[Submission]) -> Sequence[Existing]:
-        """As `Backend.submit`, for up to `LARGEST`."""
-        request = Request(submissions)
+    def put(self, rows: Sequence[T]) -> Sequence[A]:
+        """Write up to `LARGEST` rows with distinct keys; an answer for each, in order."""
+        request: Request[T, A] = Request({self.key(row): row for row in rows})
         group = self._join(request)
         if group.requests[0] is request:
             self._lead(group)
@@ -70,16 +77,16 @@ class Intake:
             group.written.wait()
         if request.error is not None:
             raise request.error
-        return self._alone(request) if request.existing is None else request.existing
+        return self._alone(rows) if request.answers is None else request.answers
 
-    def _join(self, request: Request) -> Group:
+    def _join(self, request: Request[T, A]) -> Group[T, A]:
         with self._lock:
             if not self._open.takes(request):
                 self._open = Group()
                 self._open.takes(request)
             return self._open
 
-    def _lead(self, group: Group) -> None:
+    def _lead(self, group: Group[T, A]) -> None:
         try:
             with self.turn:
                 self._close(group)
@@ -89,16 +96,16 @@ class Intake:
             self._close(group)
             group.written.set()
 
-    def _close(self, group: Group) -> None:
+    def _close(self, group: Group[T, A]) -> None:
         with self._lock:
             if self._open is group:
                 self._open = Group()
 
-    def _write(self, group: Group) -> None:
-        # In the order of ids, in which all writers lock them.
-        rows = sorted((one for request in group.requests for one in request.submissions), key=_id)
+    def _write(self, group: Group[T, A]) -> None:
+        # In an order that all writers share, for the sake of the locks.
+        keys = sorted(group.rows)
         try:
-            existing = self.backend.submit(rows)
+            answers = dict(zip(keys, self.write([group.rows[key] for key in keys]), strict=True))
         except BackendUnavailable as error:
             for request in group.requests:
                 request.error = error
@@ -107,13 +114,8 @@ class Intake:
                 raise
         else:
             for request in group.requests:
-                own = {one.id for one in request.submissions}
-                request.existing = [one for one in existing if one.id in own]
+                request.answers = [answers[key] for key in request.rows]
 
-    def _alone(self, request: Request) -> Sequence[Existing]:
+    def _alone(self, rows: Sequence[T]) -> Sequence[A]:
         with self.turn:
-            return self.backend.submit(request.submissions)
-
-
-def _id(submission: Submission) -> str:
-    return submission.id
+            return self.write(rows)

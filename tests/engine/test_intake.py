@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import pytest
@@ -19,7 +19,10 @@ from perdure.intake import LARGEST, Intake
 from perdure.url import open_backend
 from perdure_compat.reference import MemoryBackend
 
+from .faulty import installed
 from .support import WITHIN, Memory, until
+
+Answers: TypeAlias = Sequence[Existing | None]
 
 
 def submission(id: str, name: str = "greet") -> Submission:
@@ -40,33 +43,31 @@ class Counter:
     """What happens to a write of these ids, before it does anything."""
     writes: list[list[str]] = attrs.field(factory=list[list[str]])
     turn: threading.Lock = attrs.field(factory=threading.Lock)
-    intake: Intake = attrs.field(init=False)
+    intake: Intake[Submission, Existing | None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.intake = Intake(self.backend, self.turn)
-        real = self.backend.submit
-
-        def submit(submissions: Sequence[Submission]) -> Sequence[Existing]:
+        def submit(submissions: Sequence[Submission]) -> Sequence[Existing | None]:
             ids = [one.id for one in submissions]
             self.writes.append(ids)
             self.before(ids)
-            return real(submissions)
+            existing = {one.id: one for one in self.backend.submit(submissions)}
+            return [existing.get(each) for each in ids]
 
-        self.backend.submit = submit  # type: ignore[method-assign]
+        self.intake = Intake(submit, lambda one: one.id, self.turn)
 
-    def come(self, *requests: Sequence[Submission]) -> "list[Future[Sequence[Existing]]]":
+    def come(self, *requests: Sequence[Submission]) -> "list[Future[Answers]]":
         """All of them, one after the other, before anything is written."""
-        coming: list[Future[Sequence[Existing]]] = []
+        coming: list[Future[Answers]] = []
         with self.turn:
             for request in requests:
-                coming.append(self.pool.submit(self.intake.submit, request))
+                coming.append(self.pool.submit(self.intake.put, request))
                 until(lambda: self.intake.waiting == len(coming))
         return coming
 
-    def rush(self, *requests: Sequence[Submission]) -> "list[Future[Sequence[Existing]]]":
+    def rush(self, *requests: Sequence[Submission]) -> "list[Future[Answers]]":
         """All of them at about the same time."""
         with self.turn:
-            return [self.pool.submit(self.intake.submit, request) for request in requests]
+            return [self.pool.submit(self.intake.put, request) for request in requests]
 
     def names(self) -> dict[str, str]:
         """What is there, by id."""
@@ -83,9 +84,9 @@ def counter(memory: Memory) -> Generator[Counter, None, None]:
         yield Counter(backend, pool)
 
 
-def answer(coming: "Future[Sequence[Existing]]") -> list[str]:
+def answer(coming: "Future[Answers]") -> list[str]:
     """The ids that were there already."""
-    return [one.id for one in coming.result(WITHIN.total_seconds())]
+    return [one.id for one in coming.result(WITHIN.total_seconds()) if one is not None]
 
 
 def test_whoever_comes_during_a_write_shares_the_next_one(counter: Counter) -> None:
@@ -96,7 +97,7 @@ def test_whoever_comes_during_a_write_shares_the_next_one(counter: Counter) -> N
 
 
 def test_everybody_is_told_what_was_there_of_the_own(counter: Counter) -> None:
-    counter.intake.submit([submission("b"), submission("d")])
+    counter.intake.put([submission("b"), submission("d")])
     coming = counter.come(
         [submission("a"), submission("b")], [submission("c")], [submission("d"), submission("e")]
     )
@@ -165,7 +166,7 @@ def test_nobody_waits_for_a_thread_that_was_interrupted(counter: Counter) -> Non
 
 def test_whoever_comes_alone_writes_alone(counter: Counter) -> None:
     for each in ("a", "b"):
-        assert not counter.intake.submit([submission(each)])
+        assert counter.intake.put([submission(each)]) == [None]
     assert counter.writes == [["a"], ["b"]]
 
 
@@ -186,7 +187,9 @@ def test_each_id_is_new_to_one_caller_and_there_for_all_others(
         counter = Counter(backend, pool)
         wanted = [[submission(*pair) for pair in request.items()] for request in requests]
         coming = counter.rush(*wanted)
-        there = [{one.id: one.name for one in each.result(30)} for each in coming]
+        there = [
+            {one.id: one.name for one in each.result(30) if one is not None} for each in coming
+        ]
         found = counter.names()
     written = [
         pair
@@ -222,3 +225,52 @@ def test_threads_that_start_at_once_make_fewer_transactions_than_starts(database
     assert len(set(started)) == 160
     assert len(found) == 161
     assert len(set(found)) <= 80  # all of a transaction are due at its time
+
+
+def test_threads_that_send_at_once_lose_nothing_and_repeat_nothing(database_url: str) -> None:
+    """And the messages of each come in the order in which it sent them."""
+    topic: perdure.Topic[tuple[int, int]] = perdure.Topic("words", tuple[int, int])
+
+    @perdure.workflow(name="intake.listen")
+    def listen(count: int) -> list[tuple[int, int]]:
+        return [perdure.receive(topic) for _ in range(count)]
+
+    senders, each = 16, 5
+    with (
+        perdure.Engine(database_url, workflows=[listen], migrate=True) as engine,
+        ThreadPoolExecutor(senders) as pool,
+    ):
+        handle = engine.start(listen, senders * each)
+        go = threading.Barrier(senders)
+
+        def send(sender: int) -> None:
+            go.wait(WITHIN.total_seconds())
+            for number in range(each):
+                handle.send(topic, (sender, number), key=f"{sender}-{number}")
+                handle.send(topic, (sender, number), key=f"{sender}-{number}")
+
+        list(pool.map(send, range(senders)))
+        with engine.worker():
+            came = handle.result(timeout=WITHIN)
+    assert sorted(came) == [(sender, number) for sender in range(senders) for number in range(each)]
+    for sender in range(senders):
+        assert [number for one, number in came if one == sender] == list(range(each))
+
+
+def test_a_message_that_is_written_is_sent_though_nobody_can_apply_it_now(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic: perdure.Topic[str] = perdure.Topic("word", str)
+
+    @perdure.workflow(name="intake.hear")
+    def hear() -> str:
+        return perdure.receive(topic)
+
+    faults = installed(monkeypatch)
+    with perdure.Engine(sqlite_url, workflows=[hear], migrate=True) as engine:
+        handle = engine.start(hear)
+        faults.fail("wake", error=lambda: BackendUnavailable("here", "unplugged"))
+        handle.send(topic, "hello")
+        faults.clear()
+        with engine.worker():
+            assert handle.result(timeout=WITHIN) == "hello"
