@@ -13,6 +13,8 @@ A = TypeVar("A")
 
 LARGEST = 1000
 """The most rows that one write takes."""
+LATE = 1.0
+"""Seconds after which whoever waits for a write looks whether it will ever begin."""
 
 
 @attrs.define(eq=False)
@@ -32,6 +34,8 @@ class Group(Generic[T, A]):
 
     requests: list[Request[T, A]] = attrs.field(factory=list[Any])
     rows: dict[Any, T] = attrs.field(factory=dict[Any, Any])
+    begun: bool = False
+    """A thread is at it, or was."""
     written: threading.Event = attrs.field(factory=threading.Event)
 
     def takes(self, request: Request[T, A]) -> bool:
@@ -73,8 +77,8 @@ class Intake(Generic[T, A]):
         group = self._join(request)
         if group.requests[0] is request:
             self._lead(group)
-        else:
-            group.written.wait()
+        while not group.written.wait(LATE):
+            self._lead(group)  # who was to do it may have been interrupted
         if request.error is not None:
             raise request.error
         return self._alone(rows) if request.answers is None else request.answers
@@ -87,14 +91,19 @@ class Intake(Generic[T, A]):
             return self._open
 
     def _lead(self, group: Group[T, A]) -> None:
+        mine = False
         try:
             with self.turn:
                 self._close(group)
-                self._write(group)
+                mine = not (group.begun or group.written.is_set())
+                group.begun = True
+                if mine:
+                    self._write(group)
         finally:
             # Whatever has happened to this thread, nobody waits for it.
-            self._close(group)
-            group.written.set()
+            if mine or not group.begun:
+                self._close(group)
+                group.written.set()
 
     def _close(self, group: Group[T, A]) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import perdure
+from perdure import intake as intakes
 from perdure.backend import Existing, Submission
 from perdure.errors import BackendUnavailable
 from perdure.intake import LARGEST, Intake
@@ -162,6 +163,43 @@ def test_nobody_waits_for_a_thread_that_was_interrupted(counter: Counter) -> Non
         first.result(WITHIN.total_seconds())
     assert [answer(one) for one in others] == [[], []]
     assert counter.names().keys() == {"b", "c"}
+
+
+def test_nobody_waits_for_a_thread_that_was_interrupted_before_it_could_do_anything(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, interrupts = vars(Intake)["_lead"], iter([KeyboardInterrupt])
+
+    def lead(*args: object) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+        real(*args)
+
+    monkeypatch.setattr(Intake, "_lead", lead)
+    monkeypatch.setattr(intakes, "LATE", 0.05)
+    first, *others = counter.come([submission("a")], [submission("b")], [submission("c")])
+    with pytest.raises(KeyboardInterrupt):
+        first.result(WITHIN.total_seconds())
+    assert [answer(one) for one in others] == [[], []]
+    assert counter.writes == [["a", "b", "c"]]
+
+
+def test_a_write_that_takes_long_is_made_once(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intakes, "LATE", 0.001)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Sequence[str]) -> None:
+        begun.set()
+        assert go_on.wait(WITHIN.total_seconds())
+
+    counter.before = hang
+    coming = counter.come([submission("a")], [submission("b")])
+    assert begun.wait(WITHIN.total_seconds())
+    go_on.set()
+    assert [answer(one) for one in coming] == [[], []]
+    assert counter.writes == [["a", "b"]]
 
 
 def test_whoever_comes_alone_writes_alone(counter: Counter) -> None:
