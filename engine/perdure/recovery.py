@@ -31,6 +31,13 @@ GRAIN = 0.001
 QUIET = 0.01
 """Seconds between two wakes, so that many due times that are close share one."""
 
+NEVER = float("inf")
+
+
+def _after(seconds: float) -> float:
+    """When so many seconds have surely passed, on the monotonic clock."""
+    return clock.monotonic() + max(0.0, seconds) + GRAIN
+
 
 @attrs.define
 class Witness:
@@ -117,7 +124,9 @@ class Chores:
     """There may be requests that nobody has read."""
     _orphans: bool = attrs.field(default=False, init=False)
     _dues: list[float] = attrs.field(factory=list[float], init=False)
-    """When to wake, a heap: the earliest that the last pulse told, and what this process expects."""
+    """When to wake, a heap: what this process expects."""
+    _told: float = attrs.field(default=NEVER, init=False)
+    """The earliest that the last pulse told."""
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
@@ -139,8 +148,9 @@ class Chores:
             self._listening = True
             if pulse.outbox:
                 self._due_in(0.0)
+            self._told = NEVER
             if pulse.next_due is not None:
-                self._due_in((pulse.next_due - pulse.now).total_seconds())
+                self._told = _after((pulse.next_due - pulse.now).total_seconds())
             self._changed.notify()
 
     def missed(self) -> None:
@@ -162,7 +172,7 @@ class Chores:
             self._changed.notify()
 
     def _due_in(self, seconds: float) -> None:
-        heapq.heappush(self._dues, clock.monotonic() + max(0.0, seconds) + GRAIN)
+        heapq.heappush(self._dues, _after(seconds))
 
     def _run(self) -> None:
         outage = Outage("wake workflows")
@@ -196,16 +206,24 @@ class Chores:
                     for peer in dead:
                         self.witness.postpone(peer, now)
                     return dead, orphans, due, listening
-                times = [t for t in (self.witness.next_due(now), *self._dues[:1]) if t is not None]
-                self._changed.wait(max(0.001, min(times) - now) if times else None)
+                self._changed.wait(self._left(now))
         return [], False, False, False
 
     def _due(self, now: float) -> bool:
         """Whether it is time to wake; one call is for all that is due."""
-        before = len(self._dues)
+        due = self._told <= now
+        if due:
+            self._told = NEVER
         while self._dues and self._dues[0] <= now:
             heapq.heappop(self._dues)
-        return len(self._dues) < before
+            due = True
+        return due
+
+    def _left(self, now: float) -> float:
+        """Seconds until there may be something to do; threads cannot wait for centuries."""
+        death = self.witness.next_due(now)
+        first = min(self._told, *self._dues[:1], NEVER if death is None else death)
+        return min(max(0.001, first - now), AHEAD.total_seconds())
 
     def _reap(self, dead: Sequence[Peer]) -> None:
         while True:

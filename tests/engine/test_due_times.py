@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -73,3 +73,11 @@ def test_a_deadline_behind_one_that_was_kept(database_url: str) -> None:
         assert result_of(kept) == "hello ada"
         with pytest.raises(perdure.WorkflowCancelled):
             result_of(missed)
+
+
+def test_what_is_due_behind_something_in_thousands_of_years(database_url: str) -> None:
+    with engine_of(database_url, greet, nap) as client:
+        client.start(greet, "far", run_at=datetime(9000, 1, 1, tzinfo=UTC))
+    with rarely_beating(database_url) as engine:
+        assert result_of(engine.start(greet, "ada", delay=DELAYS[1])) == "hello ada"
+        assert result_of(engine.start(nap, DELAYS[1])) == "rested"
