@@ -8,7 +8,7 @@ import pytest
 
 import perdure
 
-from .support import NO_LINGER, WITHIN, engine_of, result_of
+from .support import NO_LINGER, WITHIN, engine_of, result_of, until
 
 RARE = {"heartbeat": 10 * WITHIN, "lease": 60 * WITHIN}
 """Whatever waits for the second heartbeat of a worker comes too late for these tests."""
@@ -59,9 +59,19 @@ def test_all_that_sleep_and_not_the_first_alone(database_url: str) -> None:
         assert [result_of(handle) for handle in handles] == ["rested"] * len(DELAYS)
 
 
+def _is_heard(client: perdure.Engine) -> bool:
+    """Whether the worker listens already: what it missed before it hears of now as well."""
+    try:
+        handle = client.start(greet, "ada", delay=DELAYS[1])
+        return handle.result(timeout=timedelta(seconds=1)) == "hello ada"
+    except perdure.WaitTimeout:
+        return False
+
+
 def test_what_another_process_starts(postgres_url: str) -> None:
     """News of it come through where the database can tell any."""
     with rarely_beating(postgres_url), engine_of(postgres_url, greet) as client:
+        until(lambda: _is_heard(client))
         handles = [client.start(greet, "ada", delay=delay) for delay in DELAYS]
         assert [result_of(handle) for handle in handles] == ["hello ada"] * len(DELAYS)
 
