@@ -21,6 +21,7 @@ from .errors import (
     WorkflowFinished,
     WorkflowNotFound,
 )
+from .exchange import SOON
 from .intake import LARGEST, Intake
 from .mail import Refused, SendAnswer
 from .model import History, Message, Status, WorkflowRecord
@@ -30,8 +31,6 @@ from .wakeups import News
 log = logging.getLogger("perdure")
 
 PAGE = 200
-SOON = timedelta(minutes=1)
-"""What is due later than that, any heartbeat sees in time."""
 
 
 @attrs.frozen

@@ -104,6 +104,10 @@ class Reaped:
     workflows: Mapping[str, Status]
 
 
+SOON = timedelta(minutes=1)
+"""What is due later than that is learned from heartbeats, and need not be told or remembered."""
+
+
 @attrs.define(kw_only=True)
 class Submission:
     """A workflow to start. At most one of `delay` and `run_at` is set."""

@@ -15,7 +15,6 @@ from .mail import EventKey, Published, Sight, Watch
 from .model import WorkflowRecord
 from .poll import LONGEST, Poll
 from .vigil import Vigil
-from .wakeups import News
 
 log = logging.getLogger("perdure")
 
@@ -41,7 +40,6 @@ class Lookout:
             name="lookout",
             doing="look for messages and news",
             bell=self.bell,
-            news=[News.SENT, News.ENDED],
             look=self._look,
             over=lambda attempt: attempt.ended or not attempt.rest.awaited(),
             failed=_failed,

@@ -112,11 +112,7 @@ class Membership:
         self.stop()
         self._journal.give_up()
         self._lease.end()
-        self._chores.end()
-        self._lookout.end()
-        self._courier.end()
-        self.bell.off(self._chores.listen)
-        self.bell.off(self._lease.hurry)
+        self._end_chores()
         self._claimer.end(0.0)
         self.executor.abandon()
 
@@ -254,11 +250,16 @@ class Membership:
             )
             self.on_lost(self)
 
-    def _leave(self, journal_patience: float) -> None:
+    def _end_chores(self) -> None:
+        """Do nothing more for others, and look and listen for nothing."""
         self._chores.end()
         self._lookout.end()
         self._courier.end()
         self.bell.off(self._chores.listen)
+        self.bell.off(self._lease.hurry)
+
+    def _leave(self, journal_patience: float) -> None:
+        self._end_chores()
         if not self._journal.close(journal_patience):
             self._journal.give_up()
         with contextlib.suppress(BackendUnavailable):

@@ -14,7 +14,6 @@ from .errors import UsageError, WorkflowNotFound
 from .mail import EventKey, Published
 from .model import ENDED, WorkflowRecord
 from .poll import Poll
-from .wakeups import News
 
 log = logging.getLogger("perdure")
 
@@ -50,7 +49,6 @@ class Outcomes:
             name="outcomes",
             doing="ask for results",
             bell=self.bell,
-            news=[News.ENDED, News.SENT],
             look=self._look,
             over=lambda waiter: waiter.future.done(),
             failed=_fail,

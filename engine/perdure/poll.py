@@ -31,8 +31,6 @@ class Poll(Generic[T]):
     doing: str
     """What cannot be done while the database is away, for the log."""
     bell: Bell
-    news: Sequence[News]
-    """Which news may be what somebody waits for."""
     look: Callable[[Sequence[T]], bool]
     """Looks for these; whether anything has come for any of them."""
     over: Callable[[T], bool]
@@ -72,7 +70,7 @@ class Poll(Generic[T]):
     def _begin(self) -> None:
         if not self._listening:
             self._listening = True
-            self.bell.on(*self.news, call=self.nudge)
+            self.bell.on(News.SENT, News.ENDED, call=self.nudge)
         if self._thread is None:
             self._thread = threads.start(self._run, name=self.name)
 

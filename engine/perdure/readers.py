@@ -16,7 +16,6 @@ from .bell import Bell
 from .errors import UsageError, WorkflowNotFound
 from .poll import Poll
 from .streams import Item, Reading
-from .wakeups import News
 
 LARGEST = 1 << 63
 PAGE = 500
@@ -132,7 +131,6 @@ class Readers:
             name="readers",
             doing="read streams",
             bell=self.bell,
-            news=[News.SENT, News.ENDED],
             look=self._look,
             over=lambda reader: reader.over,
             failed=_fail,

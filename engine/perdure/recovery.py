@@ -17,6 +17,7 @@ import attrs
 from . import clock, threads
 from .backend import Backend, Peer, Pulse, Recovery
 from .errors import BackendUnavailable
+from .exchange import SOON
 from .model import Status
 from .outage import GivenUp, Outage
 
@@ -24,8 +25,6 @@ log = logging.getLogger("perdure")
 
 BATCH = 500
 BACKOFF = timedelta(seconds=1)
-AHEAD = timedelta(minutes=1)
-"""What is due later than that is learned from the heartbeats."""
 GRAIN = 0.001
 """Seconds in which the clock of a database may stand still; SQLite's counts milliseconds."""
 QUIET = 0.01
@@ -160,7 +159,7 @@ class Chores:
 
     def expect(self, delay: timedelta) -> None:
         """A workflow of this process is due in `delay`."""
-        if delay < AHEAD:
+        if delay < SOON:
             with self._changed:
                 self._due_in(delay.total_seconds())
                 self._changed.notify()
@@ -223,7 +222,7 @@ class Chores:
         """Seconds until there may be something to do; threads cannot wait for centuries."""
         death = self.witness.next_due(now)
         first = min(self._told, *self._dues[:1], NEVER if death is None else death)
-        return min(max(0.001, first - now), AHEAD.total_seconds())
+        return min(max(0.001, first - now), SOON.total_seconds())
 
     def _reap(self, dead: Sequence[Peer]) -> None:
         while True:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure.backend import Backend
+from perdure.backend import Backend, News
+from perdure.bell import Bell
 from perdure.url import open_backend
 
-from .support import WITHIN, Door, engine_of, serving, until
+from .support import WITHIN, Door, Memory, engine_of, serving, until
 
 
 @perdure.workflow(name="engine.greet")
@@ -145,6 +147,28 @@ def test_a_worker_leaves_no_thread_behind(sqlite_url: str) -> None:
         engine.start(greet, "ada").result(timeout=WITHIN)
         engine.start(agreet, "ada").result(timeout=WITHIN)
     until(lambda: not ours() - before)
+
+
+def test_a_worker_that_has_left_is_told_no_news(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = list[Callable[[], None]]()
+    on, off = Bell.on, Bell.off
+
+    def begin(bell: Bell, *news: News, call: Callable[[], None], **how: bool) -> None:
+        listening.append(call)
+        on(bell, *news, call=call, **how)
+
+    def end(bell: Bell, call: Callable[[], None]) -> None:
+        listening[:] = [each for each in listening if each != call]
+        off(bell, call)
+
+    monkeypatch.setattr(Bell, "on", begin)
+    monkeypatch.setattr(Bell, "off", end)
+    with engine_of(memory.url, greet) as engine:
+        with engine.worker():
+            assert listening
+        assert listening == []
 
 
 # ------------------------------------------------------------------ settings

@@ -38,7 +38,6 @@ class Case:
             name="test-poll",
             doing="look",
             bell=self.bell,
-            news=[News.SENT],
             look=self._look,
             over=lambda one: one in self.over,
             failed=lambda these, _: self.failed.extend(these),
