@@ -25,7 +25,7 @@ Rules for every verb:
   (owner, epoch, status); the primary key of a step decides who recorded it.
 - **The database's clock** decides leases and due times. Times that come in and
   out are aware UTC with microseconds (milliseconds where the database has no
-  more); durations are `timedelta`.
+  more); durations are `timedelta`, of a hundred years at most.
 - **Death is declared**, by `leave` or `reap`, never by time alone. Until then a
   worker is live, also when its lease is over: it renews, claims and commits. Only
   `service` asks for a lease that holds. Who never joined is treated as dead.

@@ -1,22 +1,21 @@
 """A workflow with its arguments and start options; nothing has run yet."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
-from . import ids
+from . import clock, ids
 from .definition import WorkflowDefinition
 from .errors import InvalidArguments, UsageError
 from .model import Attributes
 
 R_co = TypeVar("R_co", covariant=True)
 
-
-def _aware(_: object, field: Any, when: datetime | None) -> None:
-    if when is not None and when.tzinfo is None:
-        raise UsageError(f"{field.name}={when!r} has no time zone; Perdure's times are aware")
+LOWEST, HIGHEST = -(2**31), 2**31 - 1
+"""The priorities that every database has room for."""
 
 
 def _positive(_: object, field: Any, duration: timedelta | None) -> None:
@@ -24,16 +23,26 @@ def _positive(_: object, field: Any, duration: timedelta | None) -> None:
         raise UsageError(f"{field.name}={duration!r} is over before it begins")
 
 
+def _ranked(_: object, __: object, priority: int | None) -> None:
+    given: Any = priority  # what a caller without a type checker gives
+    if given is None:
+        return
+    if not isinstance(given, int) or isinstance(given, bool) or not LOWEST <= given <= HIGHEST:
+        raise UsageError(f"priority={given!r} is not a whole number from {LOWEST} to {HIGHEST}")
+
+
 def _plain(_: object, __: object, attributes: Attributes) -> None:
     given: Mapping[Any, Any] = attributes  # what a caller without a type checker gives
     for key, value in given.items():
         if not isinstance(key, str) or not isinstance(value, str | int | float | bool):
             raise UsageError(f"attributes hold str, int, float or bool, not {key!r}: {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"the attribute {key!r} is {value}, which JSON has no number for")
 
 
 @attrs.frozen(kw_only=True)
 class StartOptions:
-    """How a workflow is started. Durations and times as the user gave them.
+    """How a workflow is started. Durations are bounded, times in UTC.
 
     `priority`: the lowest comes first. `delay` counts from the submission by the
     database's clock, `run_at` is absolute; at most one of them is given. `timeout` counts
@@ -42,14 +51,22 @@ class StartOptions:
 
     id: str | None = None
     queue: str | None = None
-    priority: int | None = None
-    delay: timedelta | None = None
-    run_at: datetime | None = attrs.field(default=None, validator=_aware)
+    priority: int | None = attrs.field(default=None, validator=_ranked)
+    delay: timedelta | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clock.bounded)
+    )
+    run_at: datetime | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clock.utc)
+    )
     attributes: Attributes | None = attrs.field(
         default=None, validator=attrs.validators.optional(_plain)
     )
-    timeout: timedelta | None = attrs.field(default=None, validator=_positive)
-    deadline: datetime | None = attrs.field(default=None, validator=_aware)
+    timeout: timedelta | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clock.bounded), validator=_positive
+    )
+    deadline: datetime | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clock.utc)
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.delay is not None and self.run_at is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar, cast, get_type_hints
 import attrs
 import orjson
 
-from . import ids
+from . import clock, ids
 from .codec import Codec, codec_of
 from .errors import DefinitionError, InvalidArguments, SerializationError
 from .retry import ONCE, Retry
@@ -80,7 +80,9 @@ class StepDefinition(Definition):
     """A step: recorded once, tried as `retries` says, each try within `timeout`."""
 
     retries: Retry = ONCE
-    timeout: timedelta | None = None
+    timeout: timedelta | None = attrs.field(
+        default=None, converter=attrs.converters.optional(clock.bounded)
+    )
 
 
 @attrs.define(kw_only=True, slots=False, eq=False, repr=False)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from . import ids, settings, threads
+from . import clock, ids, settings, threads
 from .attempt import Attempt
 from .backend import Guest, Query
 from .call import Call
@@ -74,6 +74,7 @@ class Engine(Scope, Starter):
         linger: timedelta = timedelta(seconds=1),
         migrate: bool | None = None,
     ) -> None:
+        lease, heartbeat = clock.bounded(lease), clock.bounded(heartbeat)
         if heartbeat <= timedelta(0) or lease < 3 * heartbeat or lease < timedelta(seconds=1.5):
             raise ConfigurationError(
                 f"a lease of {lease} with a heartbeat of {heartbeat} would be lost by chance: "

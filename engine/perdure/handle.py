@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
-from . import ids, news
+from . import clock, ids, news
 from .client import Client, Letter
 from .codec import Codec
 from .context import STEP, in_workflow, waiting_branch
@@ -311,7 +311,7 @@ class Handle(Generic[R_co]):
 def _got(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
     """What a future comes to; raises `late` if that takes too long."""
     try:
-        return waiting.result(timeout.total_seconds() if timeout is not None else None)
+        return waiting.result(_seconds(timeout))
     except TimeoutError:
         if waiting.done() or timeout is None:
             raise
@@ -322,12 +322,15 @@ def _got(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
 async def _agot(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
     """The same, for async code."""
     future = asyncio.wrap_future(waiting)
-    seconds = timeout.total_seconds() if timeout is not None else None
-    done, _ = await asyncio.wait([future], timeout=seconds)
+    done, _ = await asyncio.wait([future], timeout=_seconds(timeout))
     if not done:
         future.cancel()
         raise late
     return future.result()
+
+
+def _seconds(timeout: timedelta | None) -> float | None:
+    return None if timeout is None else clock.bounded(timeout).total_seconds()
 
 
 def _published(

@@ -41,8 +41,8 @@ class Settings:
     concurrency: int
     threads: int
     queues: Sequence[str] | None
-    grace: timedelta
-    linger: timedelta
+    grace: timedelta = attrs.field(converter=clock.bounded)
+    linger: timedelta = attrs.field(converter=clock.bounded)
     desk: object
     """What the handles of workflows started by workflows ask."""
     code_version: str | None = None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from . import clock
 from .branch import Slot
 from .client import Letter, refusal
 from .codec import Codec, codec_of
@@ -174,7 +175,11 @@ def _end(ended: WorkflowRecord) -> tuple[datetime, str]:
 
 
 def _due(slot: Slot, kind: str, timeout: timedelta | None) -> datetime | None:
-    return None if timeout is None else slot.due(kind, slot.attempt.host.now() + timeout)
+    return (
+        None
+        if timeout is None
+        else slot.due(kind, slot.attempt.host.now() + clock.bounded(timeout))
+    )
 
 
 async def _subscribe(slot: Slot, ids: Sequence[str], waits: Waits, *, events: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from .clock import bounded
 from .errors import ConfigurationError, GiveUp
 
 Classes: TypeAlias = type[Exception] | tuple[type[Exception], ...]
@@ -118,7 +119,7 @@ class Retry:
             attempt: the number of the try that has failed.
             random: from 0 to 1; 0 gives the longest pause.
         """
-        full = self._full(attempt)
+        full = bounded(self._full(attempt))
         return full - full * (self.jitter * random)
 
     def _full(self, attempt: int) -> timedelta:

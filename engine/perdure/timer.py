@@ -1,12 +1,12 @@
 """Durable sleep: the due time is recorded at first arrival, the end when it is over."""
 
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from . import clock
 from .branch import Slot
 from .context import waiting_branch
-from .errors import UsageError
 from .execution import note
 from .script import AWAITING, BLOCKING, Waits, drive, watch
 from .vigil import Vigil
@@ -22,7 +22,7 @@ def sleep(duration: timedelta, /) -> None:
         BlockingCall: the workflow is async: `await perdure.asleep(…)`.
     """
     branch = waiting_branch("perdure.sleep", is_async=False)
-    until = branch.attempt.host.now() + duration
+    until = branch.attempt.host.now() + clock.bounded(duration)
     drive(_sleep(branch.draw(), until, BLOCKING))
 
 
@@ -33,7 +33,7 @@ def asleep(duration: timedelta, /) -> Coroutine[Any, Any, None]:
         NotInWorkflow: there is no workflow here.
     """
     branch = waiting_branch("perdure.asleep", is_async=True)
-    until = branch.attempt.host.now() + duration
+    until = branch.attempt.host.now() + clock.bounded(duration)
     return _sleep(branch.draw(), until, AWAITING)
 
 
@@ -45,7 +45,7 @@ def sleep_until(when: datetime, /) -> None:
         BlockingCall: the workflow is async: `await perdure.asleep_until(…)`.
     """
     branch = waiting_branch("perdure.sleep_until", is_async=False)
-    drive(_sleep(branch.draw(), _aware(when), BLOCKING))
+    drive(_sleep(branch.draw(), clock.utc(when), BLOCKING))
 
 
 def asleep_until(when: datetime, /) -> Coroutine[Any, Any, None]:
@@ -55,7 +55,7 @@ def asleep_until(when: datetime, /) -> Coroutine[Any, Any, None]:
         NotInWorkflow: there is no workflow here.
     """
     branch = waiting_branch("perdure.asleep_until", is_async=True)
-    return _sleep(branch.draw(), _aware(when), AWAITING)
+    return _sleep(branch.draw(), clock.utc(when), AWAITING)
 
 
 async def _sleep(slot: Slot, until: datetime, waits: Waits) -> None:
@@ -64,9 +64,3 @@ async def _sleep(slot: Slot, until: datetime, waits: Waits) -> None:
     started = slot.attempt.host.now()
     await watch(slot, Vigil(due=slot.due(KIND, until)), waits)
     note(slot, KIND, None, started)
-
-
-def _aware(when: datetime) -> datetime:
-    if when.tzinfo is None:
-        raise UsageError(f"{when!r} has no time zone; Perdure's times are aware")
-    return when.astimezone(UTC)

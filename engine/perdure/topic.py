@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 import attrs
 from typing_extensions import TypeForm
 
-from . import ids
+from . import clock, ids
 from .branch import Slot
 from .codec import Codec, codec_of
 from .context import waiting_branch
@@ -104,7 +104,7 @@ async def _message(
     """Take the next message, and record it; None, and its record, if there is none in time."""
     attempt = slot.attempt
     started = attempt.host.now()
-    due = None if timeout is None else slot.due(KIND, started + timeout)
+    due = None if timeout is None else slot.due(KIND, started + clock.bounded(timeout))
     message: Message | None = None
     if attempt.may_begin():
         message = attempt.inbox.take(topic.name)

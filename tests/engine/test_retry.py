@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perdure.clock import LONGEST
 from perdure.errors import ConfigurationError, GiveUp
 from perdure.retry import ONCE, Retry
 
@@ -136,3 +137,8 @@ def test_a_predicate_that_fails_is_not_hidden() -> None:
 
     with pytest.raises(RuntimeError):
         Retry(on=broken).wants(ValueError(), 1)
+
+
+def test_a_pause_for_ever_is_one_that_can_be_waited_for() -> None:
+    patient = Retry(delay=timedelta.max, max_delay=timedelta.max)
+    assert patient.pause(1, 0.0) == patient.pause(1000, 0.0) == LONGEST

@@ -1,7 +1,8 @@
 """Starting: ids, conflicts, many at once, arguments."""
 
+import math
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -206,6 +207,12 @@ def test_only_workflows_can_be_started(sqlite_url: str) -> None:
         {"run_at": datetime(2030, 1, 1)},  # noqa: DTZ001 (that is what is refused)
         {"run_at": datetime(2030, 1, 1, tzinfo=UTC), "delay": timedelta(1)},
         {"attributes": {"a": [1]}},
+        {"attributes": {"a": math.nan}},
+        {"priority": 2**31},
+        {"priority": 1.5},
+        {"delay": 60},
+        {"run_at": "tomorrow"},
+        {"deadline": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
     ],
 )
 def test_options_that_cannot_be_are_refused_at_once(

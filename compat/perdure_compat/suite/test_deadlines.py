@@ -6,6 +6,7 @@ import pytest
 
 from perdure import backend as seam
 from perdure.backend import Backend, Claimed, Pulse, Submission
+from perdure.clock import LONGEST
 from perdure.model import Status
 from perdure_compat.promise import promise
 
@@ -113,6 +114,21 @@ def test_the_earlier_of_both_counts(backend: Backend, hours: int) -> None:
 
 
 @AT_FIRST_CLAIM
+@promise(seam, "durations are `timedelta`, of a hundred years at most.")
+def test_a_timeout_of_a_hundred_years_is_kept_and_holds_nobody_up(backend: Backend) -> None:
+    submit(backend, "long", timeout=LONGEST)
+    submit(backend, "short", timeout=LATER)
+    join(backend, OWNER)
+    claimed = {one.id: one.deadline for one in claim(backend, OWNER)}
+    assert get(backend, "long").timeout == LONGEST
+    long, short = claimed["long"], claimed["short"]
+    assert long is not None
+    assert short is not None
+    assert abs(long - short - (LONGEST - LATER)) < APART
+    assert _next_due(backend) == short
+
+
+@AT_FIRST_CLAIM
 @promise(Claimed, "A workflow that is now the claimer's, under `epoch`.")
 def test_without_either_there_is_no_deadline(backend: Backend) -> None:
     stand(backend, "w", Status.RUNNING)
@@ -123,7 +139,7 @@ def test_without_either_there_is_no_deadline(backend: Backend) -> None:
 @promise(
     seam,
     "Times that come in and out are aware UTC with microseconds (milliseconds where the "
-    "database has no more); durations are `timedelta`.",
+    "database has no more); durations are `timedelta`, of a hundred years at most.",
 )
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_a_deadline_comes_back_with_microseconds(backend: Backend, moment: datetime) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from perdure import backend as seam
 from perdure.backend import Backend, Capabilities, Existing, Query, Submission
+from perdure.clock import LONGEST
 from perdure.errors import BackendRefused
 from perdure.model import Attributes, Status
 from perdure_compat.promise import promise
@@ -166,12 +167,13 @@ def test_a_batch_that_is_refused_leaves_nothing(backend: Backend, field: str, po
 
 @DUE
 @promise(seam, "**The database's clock** decides leases and due times.")
-@promise(seam, "durations are `timedelta`.")
-def test_a_delay_is_counted_from_the_database_s_now(backend: Backend) -> None:
-    submit(backend, "w", delay=timedelta(hours=3))
+@promise(seam, "durations are `timedelta`, of a hundred years at most.")
+@pytest.mark.parametrize("delay", [timedelta(hours=3), LONGEST], ids=str)
+def test_a_delay_is_counted_from_the_database_s_now(backend: Backend, delay: timedelta) -> None:
+    submit(backend, "w", delay=delay)
     found = get(backend, "w")
     assert found.status is Status.DELAYED
-    assert abs(found.run_at - found.created_at - timedelta(hours=3)) < SOON
+    assert abs(found.run_at - found.created_at - delay) < SOON
 
 
 @DUE
@@ -212,10 +214,12 @@ def test_a_priority_comes_back_as_it_went_in(backend: Backend, priority: int) ->
 
 
 @DUE
-@pytest.mark.parametrize("delay", [timedelta(0), timedelta(seconds=-5)], ids=str)
+@pytest.mark.parametrize("delay", [timedelta(0), timedelta(seconds=-5), -LONGEST], ids=str)
 def test_no_delay_enqueues(backend: Backend, delay: timedelta) -> None:
     submit(backend, "w", delay=delay)
-    assert get(backend, "w").status is Status.ENQUEUED
+    found = get(backend, "w")
+    assert found.status is Status.ENQUEUED
+    assert abs(found.run_at - found.created_at - delay) < SOON
 
 
 @TEXTS_RETURN
