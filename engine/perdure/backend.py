@@ -31,7 +31,8 @@ Rules for every verb:
   `service` asks for a lease that holds. Who never joined is treated as dead.
 - Texts come back as they went in. Ids compare byte by byte. A database may
   refuse a NUL character, half of a surrogate pair, an id of more than 512 bytes,
-  and a whole number of more than 32 bits.
+  a whole number of more than 32 bits, and an operation of more text than a call
+  should carry.
 
 States of a workflow and who may move it:
 

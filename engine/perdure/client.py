@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -22,15 +21,18 @@ from .errors import (
     WorkflowNotFound,
 )
 from .exchange import SOON
-from .intake import LARGEST, Intake
+from .intake import Intake
 from .mail import Refused, SendAnswer
 from .model import History, Message, Status, WorkflowRecord
+from .room import portions
 from .starting import same_work
 from .wakeups import News
 
 log = logging.getLogger("perdure")
 
 PAGE = 200
+LARGEST = 1000
+"""How many of what others have left one call looks at."""
 
 
 @attrs.frozen
@@ -57,8 +59,9 @@ class Client:
     _letters: Intake[Message, SendAnswer] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._starts = Intake(self._submit, lambda one: one.id, self._turn)
-        self._letters = Intake(self._send, lambda one: (one.workflow_id, one.id), self._turn)
+        whole = self.backend.capabilities
+        self._starts = Intake(self._submit, lambda one: one.id, self._turn, whole)
+        self._letters = Intake(self._send, lambda one: (one.workflow_id, one.id), self._turn, whole)
 
     def new_id(self) -> str:
         """An id of the kind that this database likes."""
@@ -76,7 +79,8 @@ class Client:
         """
         distinct, conflicts = _distinct(submissions)
         created = set(distinct)
-        for chunk in _chunks(sorted(distinct.values(), key=lambda s: s.id)):
+        ordered = sorted(distinct.values(), key=lambda one: one.id)
+        for chunk in portions(ordered, [one.size for one in ordered], self.backend.capabilities):
             existing = self._submitted(chunk) if guest is None else guest.submit(chunk)
             created.difference_update(there.id for there in existing)
             conflicts += [
@@ -291,9 +295,3 @@ def _news(submissions: Sequence[Submission]) -> set[News]:
         if delay is not None and delay < SOON:
             news.add(News.DELAYED)
     return news
-
-
-def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while chunk := list(itertools.islice(rest, LARGEST)):
-        yield chunk

@@ -19,6 +19,7 @@ from .errors import BackendRefused
 from .mail import SendAnswer, Subscription
 from .model import Message, Status
 from .outage import GivenUp, Outage
+from .room import Room, Sized
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -26,8 +27,13 @@ A = TypeVar("A")
 log = logging.getLogger("perdure")
 
 BATCH = 500
+"""How many wake-ups one call applies."""
 PATIENCE = 2.0
 """Seconds that a call under way gets to come back when the worker leaves."""
+
+
+def _size(carried: Sized) -> int:
+    return carried.size
 
 
 @attrs.define(eq=False)
@@ -38,19 +44,21 @@ class Errands(Generic[T, A]):
     """An answer for each, in order."""
     key: Callable[[T], Hashable]
     """No two of a delivery have the same."""
+    size: Callable[[T], int] = lambda _: 0
+    """How many characters of text it carries."""
     tells: bool = False
     """Whether a delivery leaves wake-ups, which are to be applied."""
     waiting: list[tuple[T, "Future[A]"]] = attrs.field(
         factory=list[tuple[T, "Future[A]"]], init=False
     )
 
-    def next(self, most: int) -> list[tuple[T, "Future[A]"]]:
+    def next(self, room: Room) -> list[tuple[T, "Future[A]"]]:
         """Take out what goes together now."""
         now: dict[Hashable, tuple[T, Future[A]]] = {}
         later: list[tuple[T, Future[A]]] = []
         for each in self.waiting:
             key = self.key(each[0])
-            if len(now) < most and key not in now:
+            if key not in now and room.take(1, self.size(each[0])):
                 now[key] = each
             else:
                 later.append(each)
@@ -101,8 +109,10 @@ class Courier:
     _stop: threading.Event = attrs.field(factory=threading.Event, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._messages = Errands(self.backend.send, lambda m: (m.workflow_id, m.id), tells=True)
-        self._submissions = Errands(self._submit, lambda s: s.id)
+        self._messages = Errands(
+            self.backend.send, lambda m: (m.workflow_id, m.id), _size, tells=True
+        )
+        self._submissions = Errands(self._submit, lambda s: s.id, _size)
         self._subscriptions = Errands(self._subscribe, lambda s: s)
         self._cancellations = Errands(self._cancel, lambda asked: asked[0], tells=True)
         self._families = Errands(self._cancel_children, lambda asked: asked[0], tells=True)
@@ -174,14 +184,15 @@ class Courier:
 
     def _run(self) -> None:
         outage = Outage("carry what workflows send")
-        most = min(BATCH, self.backend.capabilities.max_batch)
         while not self._stop.is_set():
             with self._changed:
                 while not self._waiting() and not self._stop.is_set():
                     self._changed.wait()
                 if self._stop.is_set():
                     return
-                batches = [(kind, kind.next(most)) for kind in self._kinds]
+                batches = [
+                    (kind, kind.next(Room(self.backend.capabilities))) for kind in self._kinds
+                ]
                 told, self._to_apply = self._to_apply, False
             try:
                 for kind, batch in batches:

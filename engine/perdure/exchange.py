@@ -18,6 +18,10 @@ class Capabilities:
     """Generated ids should grow with time (B-tree) rather than be random (ranges)."""
     max_batch: int = 1000
     """The most operations one call should carry."""
+    max_text: int = 4_000_000
+    """The most characters of text one call should carry, unless one operation alone has more."""
+    # The default has 16 megabytes at most in UTF-8, quotes escaped. A CockroachDB that is set up
+    # as usual takes no more at once (`sql.conn.max_read_buffer_message_size`).
     clock_skew: timedelta = timedelta(0)
     """How far the clocks that serve `now()` may be apart: a margin for leases of others."""
     embedded: bool = False
@@ -134,6 +138,14 @@ class Submission:
     A hint: what is there all the same is told as ever.
     """
 
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries."""
+        size = len(self.input_json)
+        if self.attributes:
+            size += sum(len(f"{key}{value}") for key, value in self.attributes.items())
+        return size
+
     def due_in(self, now: datetime) -> timedelta | None:
         """How long it has to wait, as far as a clock that says `now` can tell."""
         return self.run_at - now if self.run_at else self.delay
@@ -204,6 +216,11 @@ class Transition:
     """The count of its wake-ups that wakes it; None: none does."""
     cancelling: bool = False
     """Its owner knows that it is asked to cancel, and does not suspend it in ignorance."""
+
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries."""
+        return len(self.output_json or "") + len(self.error_json or "")
 
 
 @attrs.frozen(kw_only=True)

@@ -7,12 +7,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from .errors import BackendUnavailable
+from .exchange import Capabilities
+from .room import Room, Sized
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Sized)
 A = TypeVar("A")
 
-LARGEST = 1000
-"""The most rows that one write takes."""
 LATE = 1.0
 """Seconds after which whoever waits for a write looks whether it will ever begin."""
 
@@ -23,6 +23,8 @@ class Request(Generic[T, A]):
 
     rows: dict[Any, T]
     """By their keys."""
+    size: int
+    """How many characters of text they carry."""
     answers: Sequence[A] | None = None
     """One for each; None: nothing is known."""
     error: BackendUnavailable | None = None
@@ -32,6 +34,7 @@ class Request(Generic[T, A]):
 class Group(Generic[T, A]):
     """Requests that are written together: no key is in two of them."""
 
+    room: Room
     requests: list[Request[T, A]] = attrs.field(factory=list[Any])
     rows: dict[Any, T] = attrs.field(factory=dict[Any, Any])
     begun: bool = False
@@ -40,8 +43,9 @@ class Group(Generic[T, A]):
 
     def takes(self, request: Request[T, A]) -> bool:
         """Add it, if there is room and all its keys are new; whether it was."""
-        size = len(self.rows) + len(request.rows)
-        if self.requests and (size > LARGEST or not self.rows.keys().isdisjoint(request.rows)):
+        if not self.rows.keys().isdisjoint(request.rows):
+            return False
+        if not self.room.take(len(request.rows), request.size):
             return False
         self.requests.append(request)
         self.rows |= request.rows
@@ -63,8 +67,13 @@ class Intake(Generic[T, A]):
     """What no two in one write have in common, and what they are sorted by."""
     turn: threading.Lock
     """Whoever has it uses the connection."""
-    _open: Group[T, A] = attrs.field(factory=Group[Any, Any], init=False)
+    whole: Capabilities
+    """Of the database, for one write."""
+    _open: Group[T, A] = attrs.field(init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._open = Group(Room(self.whole))
 
     @property
     def waiting(self) -> int:
@@ -72,8 +81,9 @@ class Intake(Generic[T, A]):
         return len(self._open.requests)
 
     def put(self, rows: Sequence[T]) -> Sequence[A]:
-        """Write up to `LARGEST` rows with distinct keys; an answer for each, in order."""
-        request: Request[T, A] = Request({self.key(row): row for row in rows})
+        """Write rows with distinct keys; an answer for each, in order."""
+        size = sum(row.size for row in rows)
+        request: Request[T, A] = Request({self.key(row): row for row in rows}, size)
         group = self._join(request)
         if group.requests[0] is request:
             self._lead(group)
@@ -86,7 +96,7 @@ class Intake(Generic[T, A]):
     def _join(self, request: Request[T, A]) -> Group[T, A]:
         with self._lock:
             if not self._open.takes(request):
-                self._open = Group()
+                self._open = Group(Room(self.whole))
                 self._open.takes(request)
             return self._open
 
@@ -108,7 +118,7 @@ class Intake(Generic[T, A]):
     def _close(self, group: Group[T, A]) -> None:
         with self._lock:
             if self._open is group:
-                self._open = Group()
+                self._open = Group(Room(self.whole))
 
     def _write(self, group: Group[T, A]) -> None:
         # In an order that all writers share, for the sake of the locks.

@@ -25,6 +25,7 @@ from .failure import Failure
 from .flush import Flush
 from .model import Status, StepRecord, Wait
 from .outage import GivenUp, Outage
+from .room import portions
 from .streams import Item
 from .transit import Inscription, Receipt, Record
 
@@ -108,10 +109,10 @@ class Journal:
 
     def _put(self, flush: Flush[Entry]) -> None:
         """Write what is in it, and let go of whom that holds: a writer may rest for long."""
-        limit = self.backend.capabilities.max_batch
         items = flush.records + flush.endings
-        for start in range(0, len(items), limit):
-            self._write(items[start : start + limit])
+        sizes = [what.size for _, what in items]
+        for portion in portions(items, sizes, self.backend.capabilities):
+            self._write(portion)
         ended = [item[0] for item in flush.endings if not _void(item)]
         flush.finish(followed=not self._open.empty)
         if ended:

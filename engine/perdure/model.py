@@ -102,6 +102,11 @@ class StepRecord:
     completed_at: datetime
     epoch: int
 
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries."""
+        return len(self.output_json or "") + len(self.error_json or "")
+
     def output(self, type: TypeForm[T], /) -> T:
         """What the step returned, as `type`.
 
@@ -122,6 +127,11 @@ class Wait:
     due: datetime
     epoch: int
 
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries: none."""
+        return 0
+
 
 @attrs.frozen(kw_only=True)
 class Message:
@@ -136,6 +146,11 @@ class Message:
     body_json: str | None
     sender: str
     position: int
+
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries."""
+        return len(self.body_json or "")
 
 
 @attrs.frozen(kw_only=True)

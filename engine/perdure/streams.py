@@ -26,6 +26,11 @@ class Item:
     """It holds no value: nothing comes after it."""
     epoch: int
 
+    @property
+    def size(self) -> int:
+        """How many characters of text it carries."""
+        return len(self.value_json or "")
+
 
 @attrs.frozen(kw_only=True)
 class Reading:

@@ -20,6 +20,10 @@ class Receipt:
     message_id: str
 
     @property
+    def size(self) -> int:
+        return self.step.size
+
+    @property
     def consumption(self) -> Consumption:
         step = self.step
         return Consumption(
@@ -37,6 +41,10 @@ class Inscription:
 
     step: StepRecord
     item: Item
+
+    @property
+    def size(self) -> int:
+        return self.step.size + self.item.size
 
 
 Record: TypeAlias = StepRecord | Wait | Receipt | Inscription | Item

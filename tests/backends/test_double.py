@@ -396,6 +396,16 @@ def test_a_large_answer_and_a_large_value_pass(opened: Open) -> None:
     assert rows[-1] == (100_000,)
 
 
+def test_what_is_larger_than_a_cluster_reads_is_refused_and_no_more_than_that(
+    opened: Open, psql: Psql
+) -> None:
+    connection = opened()
+    with pytest.raises(psycopg.errors.ProtocolViolation, match="maximum allowed message size"):
+        connection.execute("SELECT %s::TEXT", ["x" * (17 << 20)])
+    connection.execute("INSERT INTO t VALUES (1)")
+    assert _there(psql) == [1]
+
+
 def test_a_query_can_be_cancelled(opened: Open) -> None:
     connection = opened()
     threading.Timer(0.3, connection.cancel).start()

@@ -1,14 +1,18 @@
 """Whatever a statement runs on, our connection or a caller's, a session gets the same from it."""
 
+import os
+import socket
 from collections.abc import Generator
 from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from perdure_backends.sql import wire
 from perdure_backends.sql.backend import SqlBackend
 from perdure_backends.sql.callers import joined
+from perdure_backends.sql.errors import Fault
 from perdure_backends.sql.link import Link
 from perdure_backends.testing.callers import callers
 
@@ -67,3 +71,20 @@ def test_an_error_of_our_own_connection_is_one_of_sqlalchemy_s(
         with pytest.raises(IntegrityError) as raised:
             link.rows("INSERT INTO marks (id) VALUES ('a')", {})
     assert raised.value.orig is raised.value.__cause__
+
+
+def test_a_server_hangs_up_when_it_is_away_and_on_whoever_sends_too_much(
+    postgres: SqlBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size of what was sent tells which."""
+    with postgres.runner.connections.lend() as lent:
+        link = postgres.reach(lent)
+        with socket.socket(fileno=os.dup(link.driver.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(OperationalError) as raised:
+            link.rows("SELECT %(text)s::TEXT", {"text": "é" * 1000})
+        lent.invalidate()
+    assert wire.fault(raised.value) is Fault.LOST
+    for largest, meaning in ((2000, Fault.LOST), (1999, Fault.TOO_LARGE)):
+        monkeypatch.setattr(wire, "LARGEST_MESSAGE", largest)
+        assert wire.fault(raised.value) is meaning

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import perdure
 from perdure import intake as intakes
-from perdure.backend import Existing, Submission
+from perdure.backend import Capabilities, Existing, Submission
 from perdure.errors import BackendUnavailable
-from perdure.intake import LARGEST, Intake
+from perdure.intake import Intake
 from perdure.url import open_backend
 from perdure_compat.reference import MemoryBackend
 
@@ -24,10 +24,11 @@ from .faulty import installed
 from .support import WITHIN, Memory, until
 
 Answers: TypeAlias = Sequence[Existing | None]
+WHOLE = Capabilities()
 
 
-def submission(id: str, name: str = "greet") -> Submission:
-    return Submission(id=id, name=name, input_json='{"args":[]}')
+def submission(id: str, name: str = "greet", text: str = '{"args":[]}') -> Submission:
+    return Submission(id=id, name=name, input_json=text)
 
 
 def _well(_: Sequence[str]) -> None:
@@ -54,7 +55,7 @@ class Counter:
             existing = {one.id: one for one in self.backend.submit(submissions)}
             return [existing.get(each) for each in ids]
 
-        self.intake = Intake(submit, lambda one: one.id, self.turn)
+        self.intake = Intake(submit, lambda one: one.id, self.turn, WHOLE)
 
     def come(self, *requests: Sequence[Submission]) -> "list[Future[Answers]]":
         """All of them, one after the other, before anything is written."""
@@ -113,12 +114,19 @@ def test_an_id_that_two_want_is_the_firsts_and_there_for_the_other(counter: Coun
 
 
 def test_a_write_takes_no_more_than_it_may(counter: Counter) -> None:
-    half = LARGEST // 2 + 1
+    half = WHOLE.max_batch // 2 + 1
     coming = counter.rush(
         *[[submission(f"{who}-{i:04}") for i in range(half)] for who in ("a", "b", "c")]
     )
     assert [answer(one) for one in coming] == [[]] * 3
     assert [len(write) for write in counter.writes] == [half] * 3
+
+
+def test_a_write_carries_no_more_text_than_it_may(counter: Counter) -> None:
+    text = "x" * (WHOLE.max_text // 2 + 1)
+    coming = counter.rush(*[[submission(f"w-{i}", text=text)] for i in range(3)])
+    assert [answer(one) for one in coming] == [[]] * 3
+    assert sorted(counter.writes) == [["w-0"], ["w-1"], ["w-2"]]
 
 
 def test_one_that_is_refused_is_refused_alone(counter: Counter) -> None:

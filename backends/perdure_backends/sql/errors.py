@@ -26,6 +26,8 @@ class Fault(Enum):
     """The tables are not there."""
     REFUSED = auto()
     """The value or the statement is wrong for good."""
+    TOO_LARGE = auto()
+    """There is more of it than the server takes at once, for good."""
 
 
 _BY_STATE = {
@@ -68,3 +70,5 @@ def explained(fault: Fault, error: BaseException, *, where: str) -> PerdureError
             )
         case Fault.REFUSED:
             return BackendRefused(f"{where} refuses it: {reason}")
+        case Fault.TOO_LARGE:
+            return BackendRefused(f"{where} does not take so much at once: {reason}")

@@ -70,14 +70,14 @@ class Runner:
                     return work(connection)
             except PerdureError:
                 raise
-            except (DBAPIError, OSError, UnicodeEncodeError) as error:
+            except (DBAPIError, OSError, UnicodeEncodeError, OverflowError) as error:
                 fault = self._fault(error, attempts, certain=certain)
                 attempts.unknown |= writes and fault is Fault.LOST
                 if not attempts.another(fault, repeatable=repeatable):
                     raise self._final(fault, error, attempts, writes=writes) from error
 
     def _fault(self, error: Exception, attempts: "_Attempts", *, certain: bool) -> Fault:
-        if isinstance(error, UnicodeEncodeError):
+        if isinstance(error, UnicodeEncodeError | OverflowError):
             return Fault.REFUSED
         if isinstance(error, OSError):
             return Fault.UNAVAILABLE

@@ -25,6 +25,10 @@ SETTINGS: Mapping[str, str] = {
     "fallback_application_name": "perdure",
 }
 
+LARGEST_MESSAGE = 2**30 - 2**16
+"""Bytes. PostgreSQL hangs up, without a word, on whoever sends a message of a gigabyte
+(`PQ_LARGE_MESSAGE_LIMIT`); the rest is room for what is not text."""
+
 
 def cursor(connection: Any) -> Any:
     """A cursor on a connection of psycopg's."""
@@ -76,10 +80,20 @@ def fault(error: BaseException) -> Fault:
     original = getattr(error, "orig", None)
     state = getattr(original, "sqlstate", None)
     if isinstance(state, str):
-        return of_sqlstate(state)
+        # CockroachDB's words, under the state of a broken protocol.
+        too_large = state == "08P01" and "maximum allowed message size" in str(original)
+        return Fault.TOO_LARGE if too_large else of_sqlstate(state)
     # Without a state it comes from the client library: the connection is gone.
-    lost = isinstance(error, OperationalError | InterfaceError)
-    return Fault.LOST if lost else Fault.REFUSED
+    if isinstance(error, OperationalError | InterfaceError):
+        return Fault.TOO_LARGE if _size(error.params) > LARGEST_MESSAGE else Fault.LOST
+    return Fault.REFUSED
+
+
+def _size(parameters: Any) -> int:
+    """Of all texts among the parameters of a statement, in bytes."""
+    each: Any = [parameters] if isinstance(parameters, Mapping) else parameters or ()
+    texts = [value for one in each for value in one.values() if isinstance(value, str)]
+    return sum(len(text.encode(errors="surrogatepass")) for text in texts)
 
 
 def completed(url: URL, *, drivername: str) -> URL:

@@ -39,6 +39,7 @@ from .records import (
     wait,
     waits_of,
 )
+from .texts import bulky
 
 NOTHING = {"output_json": None, "error_message": None}
 
@@ -251,7 +252,8 @@ def test_an_empty_batch_tells_whether_the_worker_is_dead(backend: Backend) -> No
 @promise(
     seam,
     "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, and a whole number of more than 32 bits.",
+    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
+    "should carry.",
 )
 @pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
 @pytest.mark.parametrize("field", ["output_json", "error_message"])
@@ -283,6 +285,19 @@ def test_a_batch_may_be_as_large_as_the_backend_says(backend: Backend) -> None:
     assert list(answer.steps) == [RECORDED] * len(many)
     assert list(answer.transitions) == [Status.SUCCESS]
     assert steps_of(backend, "w") == many
+
+
+@promise(Capabilities, "The most characters of text one call should carry")
+@BATCHES
+def test_a_batch_may_carry_as_much_text_as_the_backend_says(backend: Backend) -> None:
+    join(backend, "a")
+    own(backend, "a", "w")
+    text = bulky(backend.capabilities.max_text // 4)
+    many = [step("w", seq, output_json=text) for seq in (1, 2, 3)]
+    answer = backend.commit("a", Batch(steps=many, transitions=[end("w", output_json=text)]))
+    assert list(answer.steps) == [RECORDED] * len(many)
+    assert steps_of(backend, "w") == many
+    assert get(backend, "w").output_json == text
 
 
 @promise(Committed, "One answer for each operation of a batch, in the batch's order.")

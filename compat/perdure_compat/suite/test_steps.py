@@ -50,7 +50,8 @@ TWICE = promise(
 MAY_REFUSE = promise(
     seam,
     "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, and a whole number of more than 32 bits.",
+    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
+    "should carry.",
 )
 WAIT_AGAIN = promise(
     Backend.commit,

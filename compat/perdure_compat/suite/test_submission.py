@@ -28,7 +28,7 @@ from .records import (
     scrambled,
     submit,
 )
-from .texts import IDS, JSON_TEXTS, TEXTS, labelled
+from .texts import IDS, JSON_TEXTS, TEXTS, bulky, labelled
 
 SOON = timedelta(seconds=10)
 
@@ -42,7 +42,8 @@ WRITES = promise(Backend.submit, "Write workflows that are not there yet; name t
 MAY_REFUSE = promise(
     seam,
     "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, and a whole number of more than 32 bits.",
+    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
+    "should carry.",
 )
 TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
 FRESH = promise(Submission, "A hint: what is there all the same is told as ever.")
@@ -288,6 +289,30 @@ def test_as_many_as_a_batch_may_carry_go_at_once(backend: Backend) -> None:
     submit(backend, *scrambled(many))
     assert sorted(ids(backend.load(many))) == sorted(many)
     assert len(backend.submit([job(one) for one in many])) == len(many)
+
+
+@promise(Capabilities, "The most characters of text one call should carry")
+@WRITES
+def test_a_submission_may_carry_as_much_text_as_the_backend_says(backend: Backend) -> None:
+    text = bulky(backend.capabilities.max_text // 4)
+    submit(backend, *"abcd", input_json=text)
+    assert {one.input_json for one in backend.load("abcd")} == {text}
+
+
+@promise(
+    Capabilities,
+    "The most characters of text one call should carry, unless one operation alone has more.",
+)
+@MAY_REFUSE
+def test_one_of_more_text_than_that_comes_back_or_is_refused(backend: Backend) -> None:
+    text = "x" * (5 * backend.capabilities.max_text)
+    try:
+        submit(backend, "w", input_json=f'"{text}"')
+    except BackendRefused:
+        assert list(backend.load(["w"])) == []
+    else:
+        assert get(backend, "w").input_json == f'"{text}"'
+    submit(backend, "v")
 
 
 @UNTOUCHED

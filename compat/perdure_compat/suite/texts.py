@@ -39,6 +39,15 @@ JSON_TEXTS: Mapping[str, str] = {
 }
 
 
+def bulky(characters: int) -> str:
+    """A JSON text of so many characters that becomes as many bytes as one of them can.
+
+    Half of it are quotes, which double on their way into arrays, once more what escapes them.
+    """
+    quotes = (characters - 2) // 4
+    return '"' + '\\"' * quotes + "🎉" * (characters - 2 - 2 * quotes) + '"'
+
+
 def labelled(texts: Mapping[str, str]) -> list[Any]:
     """The texts as parameters that are named by what is special in them."""
     return [pytest.param(text, id=label) for label, text in texts.items()]

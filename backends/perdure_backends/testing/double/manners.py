@@ -5,13 +5,14 @@ statement on it: the same calls in the same order meet the same faults.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from random import Random
 
 import attrs
 
+from .messages import Message
 from .statement import Place, masked
 
 
@@ -120,6 +121,21 @@ _REFUSED: Mapping[str, Refusal] = {
     r"\bpg_catalog\s*\.\s*(now|\w+_timestamp)\s*\(": _OURS,
 }
 _PATTERNS = {re.compile(each, re.IGNORECASE): found for each, found in _REFUSED.items()}
+
+
+LARGEST = 16 << 20
+"""Bytes that one message may have, by the cluster's default."""
+
+
+def excess(messages: Iterable[Message]) -> Refusal | None:
+    """Why CockroachDB would not read these to the end."""
+    if max(len(message.body) for message in messages) <= LARGEST:
+        return None
+    return Refusal(
+        "08P01",
+        f"message size {LARGEST >> 20} MiB bigger than maximum allowed message size "
+        f"{LARGEST >> 20} MiB",
+    )
 
 
 @lru_cache(maxsize=512)

@@ -13,7 +13,7 @@ import attrs
 from . import messages, shim
 from .entrance import Entrance, Refused, exchange, farewell
 from .group import Prepared, names_something, new_texts
-from .manners import Fate, Kind, refusal
+from .manners import Fate, Kind, excess, refusal
 from .messages import Message
 from .side import Gone, Side
 from .statement import Place, changes_schema, place
@@ -105,8 +105,8 @@ class Connection:
         if self._streaming is not None:
             await self._end(group, self._streaming)
             return
-        for sql in new_texts(group):
-            if (refused := refusal(sql)) is not None:
+        for refused in (excess(group), *map(refusal, new_texts(group))):
+            if refused is not None:
                 await self._fail(refused.code, refused.text)
                 return
         ran = self._prepared.executed(group)
