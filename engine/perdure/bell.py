@@ -1,7 +1,8 @@
 """The bell: rung after a commit, heard by who waits for work or for an end.
 
 In this process it is heard at once. To the others at most one ring goes out per kind of
-news, process and `QUIET` seconds, by a thread of its own: nobody who writes waits for it.
+news, process and `QUIET` seconds: the first at once, if that takes no waiting, and all else
+by a thread of its own, so that nobody who writes waits for it.
 A bell that hears what is rung at another end is proven; until then, or where something
 between here and the database swallows the rings, everybody polls as if there were none.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 import attrs
 
-from . import threads
+from . import clock, threads
 from .errors import BackendUnavailable
 from .outage import GivenUp, Outage
 from .wakeups import News, Wakeups
@@ -40,6 +41,8 @@ class Bell:
     )
     _to_tell: set[News] = attrs.field(factory=set[News], init=False)
     _rung: threading.Condition = attrs.field(factory=threading.Condition, init=False, repr=False)
+    _quiet_until: float = attrs.field(default=0.0, init=False)
+    """When the next ring may go out."""
     _ringing: bool = attrs.field(default=False, init=False)
     _ringer: threading.Thread | None = attrs.field(default=None, init=False, repr=False)
     _listening: bool = attrs.field(default=False, init=False)
@@ -74,6 +77,8 @@ class Bell:
         if self._wakeups is None:
             return
         with self._rung:
+            if self._told_at_once(news):
+                return
             self._to_tell.add(news)
             first, self._ringing = not self._ringing, True
             self._rung.notify()
@@ -92,6 +97,14 @@ class Bell:
 
     # -------------------------------------------------------------- ringing
 
+    def _told_at_once(self, news: News) -> bool:
+        if self._wakeups is None or self._to_tell or clock.monotonic() < self._quiet_until:
+            return False
+        told = self._wakeups.tell(news)
+        if told:
+            self._quiet_until = clock.monotonic() + QUIET
+        return told
+
     def _ring(self) -> None:
         while news := self._next():
             try:
@@ -99,7 +112,7 @@ class Bell:
                     self._publish(each)
             except BackendUnavailable as error:
                 log.debug("nobody was told of %s: %s", news, error)
-            self._stop.wait(QUIET)
+            self._quiet_until = clock.monotonic() + QUIET
 
     def _publish(self, news: News) -> None:
         if self._wakeups is not None:
@@ -110,6 +123,8 @@ class Bell:
         with self._rung:
             while not self._to_tell and not self._stop.is_set():
                 self._rung.wait()
+        self._stop.wait(max(0.0, self._quiet_until - clock.monotonic()))
+        with self._rung:
             news, self._to_tell = self._to_tell, set()
         return news
 

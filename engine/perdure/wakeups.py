@@ -44,6 +44,13 @@ class Wakeups(ABC):
             BackendUnavailable: nobody was told.
         """
 
+    def tell(self, news: News) -> bool:  # noqa: ARG002 (who cannot do it needs no news)
+        """Publish without waiting for the database, where that can be done now; else False.
+
+        What goes wrong with it afterwards is told to nobody: news may be lost.
+        """
+        return False
+
     @abstractmethod
     def listen(self, heard: Callable[[News], None], *, ready: Callable[[], None]) -> None:
         """Call `heard` for all news until `close`; blocks.

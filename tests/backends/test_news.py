@@ -1,6 +1,7 @@
 """What PostgreSQL's notifications say, and to whom."""
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -43,3 +44,32 @@ def test_what_another_version_tells_is_heard(
     psql.execute("SELECT pg_notify(%s, %s)", [listener.wakeups.channel, payload])
     until(lambda: listener.heard)
     assert listener.heard == [news]
+
+
+def test_whoever_has_told_something_tells_the_next_without_waiting(
+    postgres: PostgresBackend, listener: Listener
+) -> None:
+    with closing(postgres.wakeups()) as other:
+        assert not other.tell(News.SENT)
+        other.publish(News.ENDED)
+        until(lambda: other.tell(News.ENQUEUED))
+        until(lambda: News.ENQUEUED in listener.heard)
+        other.publish(News.ASKED)
+        until(lambda: News.ASKED in listener.heard)
+        assert listener.heard == [News.ENDED, News.ENQUEUED, News.ASKED]
+
+
+def test_a_line_that_is_gone_is_opened_again(
+    postgres: PostgresBackend, psql: Psql, listener: Listener
+) -> None:
+    with closing(postgres.wakeups()) as other:
+        for news in (News.ENDED, News.ENQUEUED):
+            other.publish(news)
+            until(lambda: news in listener.heard)  # noqa: B023 (called at once)
+            psql.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE query LIKE %s AND pid <> pg_backend_pid()",
+                ["SET LOCAL synchronous_commit = off; NOTIFY%"],
+            )
+            assert not other.tell(News.SENT)
+        assert News.SENT not in listener.heard

@@ -33,7 +33,7 @@ RECORDS = [
     for one in vars(module).values()
     if isinstance(one, type) and one.__module__ == module.__name__
 ]
-NEWS = [Backend.wakeups, Wakeups, Wakeups.publish, Wakeups.listen, Wakeups.close]
+NEWS = [Backend.wakeups, Wakeups, Wakeups.publish, Wakeups.tell, Wakeups.listen, Wakeups.close]
 VISITS = [guest, Guest, Guest.submit, Guest.send, Guests, Guests.within, Guests.awithin]
 SOURCES = [seam, mail, streams, *VERBS, *RECORDS, *NEWS, *VISITS]
 
@@ -111,6 +111,7 @@ UNTESTED: Mapping[str, Sequence[Words]] = {
     ],
     "it takes a server that goes away; tests/durability restarts one": [
         (Wakeups.publish, "nobody was told."),
+        (Wakeups.tell, "What goes wrong with it afterwards is told to nobody: news may be lost."),
         (Wakeups.listen, "the connection is lost; what was published since is missed."),
     ],
     "who has none is not asked for any": [

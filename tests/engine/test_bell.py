@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from perdure import bell as bells
+from perdure import clock
 from perdure.backend import News, Wakeups
 from perdure.bell import Bell
 from perdure.errors import BackendUnavailable
@@ -19,7 +20,11 @@ class Wire:
     """A wire inside this process, which may be cut or swallow everything."""
 
     deaf: bool = False
+    ready: bool = False
+    """What is told needs no waiting."""
     published: list[News] = attrs.field(factory=list[News])
+    times: list[float] = attrs.field(factory=list[float])
+    """When each was published."""
     listens: int = 0
     ends: "list[End]" = attrs.field(factory=list["End"])
 
@@ -44,9 +49,15 @@ class End(Wakeups):
 
     def publish(self, news: News) -> None:
         self.wire.published.append(news)
+        self.wire.times.append(clock.monotonic())
         for end in self.wire.ends:
             if end is not self and end.heard is not None and not self.wire.deaf:
                 end.heard(news)
+
+    def tell(self, news: News) -> bool:
+        if self.wire.ready:
+            self.publish(news)
+        return self.wire.ready
 
     def listen(self, heard: Callable[[News], None], *, ready: Callable[[], None]) -> None:
         self.wire.listens += 1
@@ -137,6 +148,27 @@ def test_many_rings_go_out_as_few(wire: Wire, bell: Bell) -> None:
     bell.ring(News.ENDED)
     until(lambda: News.ENDED in wire.published)
     assert wire.published.count(News.ENQUEUED) < 1_000
+
+
+def test_a_ring_goes_out_at_once_where_that_takes_no_waiting_and_the_next_after_a_pause(
+    wire: Wire, bell: Bell
+) -> None:
+    wire.ready = True
+    bell.ring(News.ENQUEUED)
+    assert wire.published == [News.ENQUEUED]
+    for _ in range(100):
+        bell.ring(News.ENDED)
+        bell.ring(News.SENT)
+    until(lambda: {News.ENDED, News.SENT} <= set(wire.published))
+    assert wire.times[1] - wire.times[0] >= bells.QUIET
+
+
+def test_what_is_left_to_ring_goes_out_at_the_end(wire: Wire) -> None:
+    wire.ready = True
+    with closing(Bell(wire.end)) as bell:
+        bell.ring(News.ENQUEUED)
+        bell.ring(News.ENDED)
+    assert set(wire.published) == {News.ENQUEUED, News.ENDED}
 
 
 def test_a_bell_that_hears_what_is_rung_at_another_end_is_proven(bell: Bell) -> None:

@@ -96,15 +96,8 @@ class PostgresBackend(ServerBackend):
     def wakeups(self) -> Wakeups:
         from .wakeups import PostgresWakeups  # noqa: PLC0415 (drivers are imported late)
 
-        def execute(text: str, parameters: dict[str, Any]) -> None:
-            self._read(lambda session: session.execute(text, parameters))
-
-        return PostgresWakeups(
-            open=self._open,
-            where=self.where,
-            execute=execute,
-            channel=f"perdure_{self._namespace}",
-        )
+        channel = f"perdure_{self._namespace}"
+        return PostgresWakeups(open=self._open, where=self.where, channel=channel)
 
     @contextmanager
     def _migrating(self, session: Session) -> Generator[None, None, None]:

@@ -56,6 +56,22 @@ def test_all_who_listen_hear_what_somebody_has_committed(
             until(partial(listener.hears, news))
 
 
+@promise(
+    Wakeups.tell,
+    "Publish without waiting for the database, where that can be done now; else False.",
+)
+def test_what_is_told_at_once_is_heard_like_what_is_published(
+    backend: Backend, rival: Backend, listening: Callable[[Backend], Listener]
+) -> None:
+    listener = listening(rival)
+    with closing(_wakeups(backend)) as wakeups:
+        for news in (News.ENQUEUED, News.ENDED, News.SENT):
+            submit(backend, f"told-{news}")
+            if not wakeups.tell(news):
+                wakeups.publish(news)
+            until(partial(listener.hears, news))
+
+
 @promise(Wakeups.publish, "Tell whoever listens on the same namespace")
 def test_news_stay_in_their_namespace(
     harness: Harness, backend: Backend, listening: Callable[[Backend], Listener]
