@@ -73,3 +73,14 @@ def test_a_line_that_is_gone_is_opened_again(
             )
             assert not other.tell(News.SENT)
         assert News.SENT not in listener.heard
+
+
+def test_the_name_of_a_namespace_may_be_as_long_as_any(postgres_url: str) -> None:
+    """The channel's is longer, and cut alike for who tells and who listens."""
+    with closing(PostgresBackend(postgres_url, namespace="a" * 63)) as long:
+        listener = Listener(long.wakeups())
+        with closing(long.wakeups()) as other:
+            other.publish(News.ENDED)
+            until(lambda: listener.heard)
+        assert listener.heard == [News.ENDED]
+        assert listener.end()

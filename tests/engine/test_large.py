@@ -1,4 +1,4 @@
-"""Whatever workflows write at once, a database that takes sixteen megabytes at once takes it."""
+"""Whatever workflows write at once, a database that takes sixteen pieces at once takes it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,26 +13,26 @@ from .support import WITHIN, result_of, serving
 
 T = TypeVar("T")
 
-MEGABYTE = 1_000_000
+PIECE = 500_000
 MANY = range(40)
-"""So many megabytes are more than a CockroachDB, and its double, read at once."""
+"""So many pieces are more than a CockroachDB, and its double, read at once."""
 TEXT: perdure.Topic[str] = perdure.Topic("large.text", str)
 PAGES: perdure.Stream[str] = perdure.Stream("large.pages", str)
 
 
-def text(number: int, megabytes: int = 1) -> str:
+def text(number: int, pieces: int = 1) -> str:
     """A large one, whose beginning tells which."""
-    return f"{number:06}" + "x" * (megabytes * MEGABYTE - 6)
+    return f"{number:06}" + "x" * (pieces * PIECE - 6)
 
 
 @perdure.step(name="large.make")
-async def make(number: int, megabytes: int) -> str:
-    return text(number, megabytes)
+async def make(number: int, pieces: int) -> str:
+    return text(number, pieces)
 
 
 @perdure.workflow(name="large.author")
-async def author(number: int, megabytes: int = 1) -> str:
-    made = await make.acall(number, megabytes)
+async def author(number: int, pieces: int = 1) -> str:
+    made = await make.acall(number, pieces)
     return made[:6]
 
 
@@ -122,7 +122,7 @@ def test_who_alone_writes_more_than_that_fails_alone(cockroach_url: str) -> None
     with serving(cockroach_url, *ALL) as engine:
         others = engine.start_many(author.bind(number) for number in MANY)
         with pytest.raises(perdure.BackendRefused, match="so much at once"):
-            result_of(engine.start(author, 0, 20))
+            result_of(engine.start(author, 0, len(MANY)))
         with pytest.raises(perdure.BackendRefused, match="so much at once"):
-            engine.start(reader, text(0, 20))
+            engine.start(reader, text(0, len(MANY)))
         assert beginnings(others) == BEGINNINGS
