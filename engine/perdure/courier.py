@@ -53,15 +53,17 @@ class Errands(Generic[T, A]):
     )
 
     def next(self, room: Room) -> list[tuple[T, "Future[A]"]]:
-        """Take out what goes together now."""
+        """Take out what goes together now: no one goes before somebody who had no room."""
         now: dict[Hashable, tuple[T, Future[A]]] = {}
         later: list[tuple[T, Future[A]]] = []
+        full = False
         for each in self.waiting:
             key = self.key(each[0])
-            if key not in now and room.take(1, self.size(each[0])):
-                now[key] = each
-            else:
+            full = full or not (key in now or room.take(1, self.size(each[0])))
+            if full or key in now:
                 later.append(each)
+            else:
+                now[key] = each
         self.waiting = later
         return list(now.values())
 
