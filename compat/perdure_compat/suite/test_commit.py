@@ -39,7 +39,7 @@ from .records import (
     wait,
     waits_of,
 )
-from .texts import bulky
+from .texts import MAY_REFUSE, bulky
 
 NOTHING = {"output_json": None, "error_message": None}
 
@@ -249,12 +249,7 @@ def test_an_empty_batch_tells_whether_the_worker_is_dead(backend: Backend) -> No
 
 @promise(Backend.commit, "the database will never take this batch; nothing of it was written")
 @promise(Batch, "What one worker wants written, all of it or nothing.")
-@promise(
-    seam,
-    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
-    "should carry.",
-)
+@MAY_REFUSE
 @pytest.mark.parametrize("poison", ["\ud800", "nul\0byte"], ids=["surrogate", "nul"])
 @pytest.mark.parametrize("field", ["output_json", "error_message"])
 def test_a_batch_with_a_transition_that_is_refused_writes_nothing(

@@ -27,7 +27,7 @@ from .records import (
     wait,
     waits_of,
 )
-from .texts import JSON_TEXTS, TEXTS, labelled
+from .texts import JSON_TEXTS, MAY_REFUSE, TEXTS, labelled
 
 TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
 FIRST_WINS = promise(Backend.commit, "The first record of a step wins for good.")
@@ -46,12 +46,6 @@ TWICE = promise(
     Backend.commit,
     "Where it has a step or a wait twice under one epoch, the first in its order is "
     "written, and both are `Recorded`.",
-)
-MAY_REFUSE = promise(
-    seam,
-    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
-    "should carry.",
 )
 WAIT_AGAIN = promise(
     Backend.commit,

@@ -29,7 +29,7 @@ from .records import (
     wait,
     write,
 )
-from .texts import IDS, JSON_TEXTS, labelled
+from .texts import IDS, JSON_TEXTS, MAY_REFUSE, labelled
 
 WRITTEN = promise(Streams, "Items are written by `commit`.")
 THERE = promise(
@@ -63,12 +63,6 @@ IN_ORDER = promise(
 )
 HOLES = promise(Item, "it has holes.")
 TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
-MAY_REFUSE = promise(
-    seam,
-    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
-    "should carry.",
-)
 NOTHING_TO_DO = promise(
     seam, "Nothing to do (an empty sequence or batch, a limit of 0) is no error."
 )

@@ -28,7 +28,7 @@ from .records import (
     scrambled,
     submit,
 )
-from .texts import IDS, JSON_TEXTS, TEXTS, bulky, labelled
+from .texts import IDS, JSON_TEXTS, MAY_REFUSE, TEXTS, bulky, labelled
 
 SOON = timedelta(seconds=10)
 
@@ -39,12 +39,6 @@ UNTOUCHED = promise(
     "lost answer that includes the caller's own.",
 )
 WRITES = promise(Backend.submit, "Write workflows that are not there yet; name those that were.")
-MAY_REFUSE = promise(
-    seam,
-    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
-    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
-    "should carry.",
-)
 TEXTS_RETURN = promise(seam, "Texts come back as they went in.")
 FRESH = promise(Submission, "A hint: what is there all the same is told as ever.")
 BATCHES = promise(seam, "**Batch first.** Sequences come in any order; answers say which is which.")

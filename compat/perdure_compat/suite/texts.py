@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from perdure import backend as seam
+from perdure_compat.promise import promise
+
 IDS: Mapping[str, str] = {
     "unicode": "Größe 日本 🎉",
     "decomposed": "e\u0301",
@@ -37,6 +40,14 @@ JSON_TEXTS: Mapping[str, str] = {
     "deep": "[" * 900 + "]" * 900,
     "a-megabyte": '["' + "é\\\\'" * 200_000 + '"]',
 }
+
+
+MAY_REFUSE = promise(
+    seam,
+    "A database may refuse a NUL character, half of a surrogate pair, an id of more than "
+    "512 bytes, a whole number of more than 32 bits, and an operation of more text than a call "
+    "should carry.",
+)
 
 
 def bulky(characters: int) -> str:
