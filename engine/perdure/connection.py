@@ -46,7 +46,7 @@ class Connection:
 
         Raises:
             UnknownBackend: nothing serves the URL's scheme.
-            BackendUnavailable: the database cannot be reached.
+            BackendUnavailable: the database is not available.
             SchemaError: the tables are missing, older or newer than this code.
         """
         backend = open_backend(url, namespace=namespace)

@@ -116,7 +116,7 @@ class Engine(Scope, Starter):
         """Create the tables, or bring them to this code's version; safe to repeat.
 
         Raises:
-            BackendUnavailable: the database cannot be reached.
+            BackendUnavailable: the database is not available.
             SchemaError: the tables are newer than this code.
         """
         backend = open_backend(settings.database_url(self._url), namespace=self._schema)

@@ -5,7 +5,7 @@
     │   ├── DefinitionError             a decorated function cannot be what it is asked to be
     │   ├── UnknownBackend              no installed backend serves the URL's scheme
     │   └── SchemaError                 the tables are missing, older or newer than the code
-    ├── BackendUnavailable              the database cannot be reached; nothing is known to be wrong
+    ├── BackendUnavailable              the database is not available; nothing is known to be wrong
     │   └── OutcomeUnknown              … and whether the last write happened is not known
     ├── BackendRefused                  the database refuses a value or a statement; trying again is useless
     ├── SubmissionError                 a workflow was not started
@@ -78,7 +78,7 @@ class SchemaError(ConfigurationError):
 
 
 class BackendUnavailable(PerdureError, ConnectionError):
-    """The database cannot be reached.
+    """The database is not available: not there, too busy, read-only, or in trouble of its own.
 
     `where` names host, port and database, never a password.
     """
@@ -88,7 +88,7 @@ class BackendUnavailable(PerdureError, ConnectionError):
     def __init__(self, where: str, reason: str) -> None:
         self.where = where
         self.reason = reason
-        super().__init__(f"{where} cannot be reached: {reason}")
+        super().__init__(f"{where} is not available: {reason}")
 
 
 class OutcomeUnknown(BackendUnavailable):

@@ -36,18 +36,28 @@ _BY_STATE = {
     "26000": Fault.UNPREPARED,
     "42P05": Fault.UNPREPARED,
     "40003": Fault.LOST,
-    "57P01": Fault.LOST,
-    "57P02": Fault.LOST,
-    "57P03": Fault.LOST,
-    "57P05": Fault.LOST,
     "25P03": Fault.LOST,
+    "25P04": Fault.LOST,
     "25006": Fault.UNAVAILABLE,
+    "42501": Fault.UNAVAILABLE,
     "57014": Fault.UNAVAILABLE,
+    "XX001": Fault.UNAVAILABLE,
+    "XX002": Fault.UNAVAILABLE,
     "42P01": Fault.SCHEMA,
     "42703": Fault.SCHEMA,
     "3F000": Fault.SCHEMA,
 }
-_BY_CLASS = {"08": Fault.LOST, "53": Fault.UNAVAILABLE}
+_BY_CLASS = {
+    "08": Fault.LOST,
+    "28": Fault.UNAVAILABLE,
+    "53": Fault.UNAVAILABLE,
+    "55": Fault.UNAVAILABLE,
+    "57": Fault.LOST,
+    "58": Fault.LOST,
+}
+"""Connections, roles, resources, locks, operators, and the server's own troubles with its disks
+and its peers: none of them is the fault of what is written, so none may fail a workflow. PostgreSQL,
+appendix A; CockroachDB's own are 58C00, a range without a quorum, and 58C01 (`pgcode/codes.go`)."""
 
 
 def of_sqlstate(state: str) -> Fault:

@@ -29,6 +29,14 @@ LARGEST_MESSAGE = 2**30 - 2**16
 """Bytes. PostgreSQL hangs up, without a word, on whoever sends a message of a gigabyte
 (`PQ_LARGE_MESSAGE_LIMIT`); the rest is room for what is not text."""
 
+_BY_WORDS = {
+    # CockroachDB, under the state of a broken protocol.
+    ("08P01", "maximum allowed message size"): Fault.TOO_LARGE,
+    # A column has another type now, and the next connection makes another plan.
+    ("0A000", "cached plan"): Fault.RETRY,
+}
+"""What the state alone does not tell."""
+
 
 def cursor(connection: Any) -> Any:
     """A cursor on a connection of psycopg's."""
@@ -80,9 +88,11 @@ def fault(error: BaseException) -> Fault:
     original = getattr(error, "orig", None)
     state = getattr(original, "sqlstate", None)
     if isinstance(state, str):
-        # CockroachDB's words, under the state of a broken protocol.
-        too_large = state == "08P01" and "maximum allowed message size" in str(original)
-        return Fault.TOO_LARGE if too_large else of_sqlstate(state)
+        said = str(original)
+        for (known, words), meaning in _BY_WORDS.items():
+            if state == known and words in said:
+                return meaning
+        return of_sqlstate(state)
     # Without a state it comes from the client library: the connection is gone.
     if isinstance(error, OperationalError | InterfaceError):
         return Fault.TOO_LARGE if _size(error.params) > LARGEST_MESSAGE else Fault.LOST

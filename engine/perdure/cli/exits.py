@@ -35,7 +35,7 @@ MEANINGS = {
     Exit.OK: "done",
     Exit.NO: "no: a workflow failed, tables are not current, a step was lost",
     Exit.USAGE: "the command or the configuration is wrong",
-    Exit.UNAVAILABLE: "the database cannot be reached",
+    Exit.UNAVAILABLE: "the database is not available",
     Exit.SCHEMA: "the tables are missing, older or newer than this code",
     Exit.WORKFLOW: "no such workflow, or one whose state or id does not allow it",
     Exit.TIMEOUT: "what was waited for did not come in time",
