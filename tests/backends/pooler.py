@@ -3,11 +3,13 @@
 import socket
 import struct
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from threading import Thread
 
 import attrs
+from sqlalchemy import make_url
 
+from perdure_backends.postgres import PostgresBackend
 from perdure_backends.testing.double import messages
 
 _HEAD = 8
@@ -87,3 +89,15 @@ def pooler(upstream: tuple[str, int], *, refuses: bool) -> Generator[Pooler, Non
         yield one
     finally:
         one.close()
+
+
+@contextmanager
+def pooled(url: str, *, refuses: bool) -> Generator[PostgresBackend, None, None]:
+    """A backend that reaches its server through one."""
+    asked = make_url(url)
+    assert asked.host
+    assert asked.port
+    with pooler((asked.host, asked.port), refuses=refuses) as one:
+        there = asked.set(port=one.port).render_as_string(hide_password=False)
+        with closing(PostgresBackend(there)) as backend:
+            yield backend

@@ -1,7 +1,6 @@
 """Statements that PostgreSQL keeps prepared, and their plans: what for, and behind which pooler not."""
 
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -24,7 +23,7 @@ from perdure_compat.suite.records import (
     submit,
 )
 
-from .pooler import pooler
+from .pooler import pooled
 
 Psql = psycopg.Connection[Any]
 _WARM = 12
@@ -86,7 +85,7 @@ def test_behind_a_pooler_without_options_nothing_is_prepared(
     postgres_url: str, *, refuses: bool
 ) -> None:
     """A plan that it kept would be one that the server makes as it likes."""
-    with _pooled(postgres_url, refuses=refuses) as backend:
+    with pooled(postgres_url, refuses=refuses) as backend:
         backend.migrate()
         join(backend, "a")
         for turn in range(_WARM):
@@ -130,17 +129,6 @@ def test_options_of_the_url_and_of_the_environment_hold_beside_ours(
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=9MB")
     with closing(PostgresBackend(postgres_url)) as backend:
         assert {("work_mem", "9MB"), ours} <= backend.runner.run(_settings)
-
-
-@contextmanager
-def _pooled(url: str, *, refuses: bool) -> Generator[PostgresBackend, None, None]:
-    asked = make_url(url)
-    assert asked.host
-    assert asked.port
-    with pooler((asked.host, asked.port), refuses=refuses) as one:
-        there = asked.set(port=one.port).render_as_string(hide_password=False)
-        with closing(PostgresBackend(there)) as backend:
-            yield backend
 
 
 def _prepared(connection: Connection) -> int:

@@ -21,14 +21,18 @@ _PATIENCE = 1 / 8
 """How much of a lease one heartbeat may take: half of the usual time between two."""
 _SHORTEST = 250
 """Milliseconds that it may take however short the lease."""
-_SESSION = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c timezone=UTC"
+_FAST = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c timezone=UTC"
 """One plan for each statement and connection, and never one that reads a whole table.
 
 To plan a statement takes as long as to run it for one workflow. A plan that is kept, but was
 made while the tables were small, would read them from end to end when they have grown.
 The driver reads a time in UTC in a third of what one in another zone takes.
-Given as a session begins, which no pooler hands on to others.
 """
+_RIGHT = r"-c array_nulls=on -c datestyle=ISO -c default_transaction_isolation=read\ committed"
+"""What values travel as, and what the protocol was proven under, whatever the database's defaults are."""
+_SESSION = f"{_FAST} {_RIGHT}"
+"""Given as a session begins, which no pooler hands on to others."""
+_FORMS = "SELECT current_setting('array_nulls') = 'on' AND starts_with(current_setting('datestyle'), 'ISO')"
 _NO_OPTIONS = re.compile("startup parameter|command-line option")
 """How poolers refuse them."""
 
@@ -81,6 +85,11 @@ class PostgresBackend(ServerBackend):
                 f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
             )
         # A pooler may also drop them without a word. Then each execution gets a plan of its own.
+        if not connection.exec_driver_sql(_FORMS).scalar_one():
+            raise ConfigurationError(
+                f"{self.where} has array_nulls off or a DateStyle that is not ISO, and a pooler "
+                f"keeps sessions from saying otherwise: change it with ALTER DATABASE or ALTER ROLE"
+            )
         mode = connection.exec_driver_sql("SHOW plan_cache_mode").scalar_one()
         self._prepares &= mode == "force_generic_plan"
 

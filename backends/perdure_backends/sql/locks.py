@@ -101,7 +101,9 @@ def _until_there(session: Session, statement: str) -> None:
 @contextmanager
 def row_locked(session: Session) -> Generator[None, None, None]:
     """A transaction that holds the row: all of the migration, or nothing."""
-    with session.transaction(begin=lambda: session.execute("BEGIN")):
+    # Who has waited for the row must see what its holder has made.
+    begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    with session.transaction(begin=lambda: session.execute(begin)):
         session.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', true)")
         session.rows(locked, {})
         yield

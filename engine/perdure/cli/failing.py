@@ -16,8 +16,7 @@ _ADVICE: tuple[tuple[type[PerdureError], str], ...] = (
     (OutcomeUnknown, "Look with  perdure show ID  before you repeat it"),
     (
         BackendUnavailable,
-        "Check that it runs, that -d, PERDURE_DATABASE_URL or [tool.perdure] url is right, and what "
-        "its role may do",
+        "Check that it runs, its role's rights, and -d, PERDURE_DATABASE_URL or [tool.perdure] url",
     ),
     (WorkflowNotFound, "perdure list  shows those that exist; -d chooses the database"),
     (WaitTimeout, "perdure show ID  tells where it stands"),
