@@ -313,18 +313,21 @@ def _got(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
     try:
         return waiting.result(_seconds(timeout))
     except TimeoutError:
-        if waiting.done() or timeout is None:
-            raise
-        waiting.cancel()
-        raise late from None
+        if not waiting.done():
+            raise late from None
+        return waiting.result()  # it has come at this very moment
+    finally:
+        waiting.cancel()  # nobody looks for who waits no more, for whatever reason
 
 
 async def _agot(waiting: "Future[T]", timeout: timedelta | None, late: Exception) -> T:
     """The same, for async code."""
     future = asyncio.wrap_future(waiting)
-    done, _ = await asyncio.wait([future], timeout=_seconds(timeout))
-    if not done:
+    try:
+        done, _ = await asyncio.wait([future], timeout=_seconds(timeout))
+    finally:
         future.cancel()
+    if not done:
         raise late
     return future.result()
 

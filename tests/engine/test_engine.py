@@ -1,13 +1,14 @@
 """The engine itself: what making one does, where its settings come from, its async twins."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import perdure
 from perdure.backend import Backend, News
 from perdure.bell import Bell
+from perdure.outcomes import Waiter
 from perdure.url import open_backend
 
 from .support import WITHIN, Door, Memory, engine_of, serving, until
@@ -293,14 +295,47 @@ def test_no_async_twin_opens_the_engine_in_the_users_thread(
     assert threading.get_ident() not in opened_in
 
 
-def test_waiting_that_is_cancelled_leaves_nothing_behind(sqlite_url: str) -> None:
+SOON = timedelta(milliseconds=50)
+NEWS: perdure.Event[str] = perdure.Event("engine.news", str)
+
+
+def looked_for() -> int:
+    """For how many who wait this process looks."""
+    return sum(isinstance(one, Waiter) for one in gc.get_objects())
+
+
+async def cancelled(waiting: Awaitable[object]) -> None:
+    """Somebody gives up, as a handler does whose client has gone."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(SOON.total_seconds()):
+            await waiting
+
+
+async def late(waiting: Awaitable[object]) -> None:
+    with pytest.raises(perdure.WaitTimeout):
+        await waiting
+
+
+@pytest.mark.parametrize(
+    "give_up",
+    [
+        lambda handle: cancelled(handle.aresult()),
+        lambda handle: cancelled(handle.aevent(NEWS)),
+        lambda handle: late(handle.aresult(timeout=SOON)),
+        lambda handle: late(handle.aevent(NEWS, timeout=SOON)),
+        lambda handle: late(asyncio.to_thread(handle.result, timeout=SOON)),
+    ],
+    ids=["cancelled", "cancelled event", "late", "late event", "late thread"],
+)
+def test_nobody_looks_for_who_has_given_up(
+    sqlite_url: str, give_up: Callable[[perdure.Handle[str]], Awaitable[None]]
+) -> None:
     async def main() -> str:
         engine = engine_of(sqlite_url, greet)
         async with engine:
             handle = await engine.astart(greet, "ada")
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await handle.aresult()
+            await give_up(handle)
+            await asyncio.to_thread(until, lambda: not looked_for())
             async with engine.worker():
                 return await handle.aresult(timeout=WITHIN)
 
