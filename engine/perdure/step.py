@@ -41,9 +41,16 @@ class Step(Generic[P, R_co]):
     Called in a workflow it is recorded; anywhere else it is the plain function.
     """
 
-    def __init__(self, definition: StepDefinition, call: Callable[..., R_co] | None = None) -> None:
+    def __init__(
+        self,
+        definition: StepDefinition,
+        call: Callable[..., R_co] | None = None,
+        *,
+        of_class: bool = False,
+    ) -> None:
         self.definition = definition
         self._call: Callable[..., R_co] = call or definition.fn
+        self._of_class = of_class
         functools.update_wrapper(self, definition.fn)
 
     @property
@@ -143,7 +150,8 @@ class Step(Generic[P, R_co]):
         changed: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         if name is not None:
             ids.checked(name, what="the step's name")
-        return type(self)(attrs.evolve(self.definition, **changed), self._call)
+        definition = attrs.evolve(self.definition, **changed)
+        return type(self)(definition, self._call, of_class=self._of_class)
 
     @overload
     def __get__(self, obj: None, owner: type[Any], /) -> Self: ...
@@ -152,10 +160,11 @@ class Step(Generic[P, R_co]):
         self: Callable[Concatenate[S, Q], T], obj: S, owner: type[S] | None = None, /
     ) -> "Step[Q, T]": ...
     def __get__(self, obj: Any, owner: Any = None, /) -> Any:
-        """A step in a class is a method: `self` is passed on and not recorded."""
-        if obj is None:
+        """A step in a class is a method: `self`, or `cls`, is passed on and not recorded."""
+        receiver = owner if self._of_class else obj
+        if receiver is None:
             return self
-        return Step[Any, Any](self.definition, functools.partial(self._call, obj))
+        return Step[Any, Any](self.definition, functools.partial(self._call, receiver))
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
@@ -189,6 +198,9 @@ def step(
     The body runs at least once; exactly once unless a crash, a lost lease or a lost
     connection falls between its start and its record.
 
+    Steps may be methods, `staticmethod`s and `classmethod`s. This decorator stands above
+    `classmethod`: beneath it nothing but a plain call is bound to the class.
+
     Args:
         name: what its records are called; the qualified name by default.
         retries: which errors are tried again, how often, how soon; none by default.
@@ -199,9 +211,12 @@ def step(
         DefinitionError: it is not a function, or the name cannot be stored.
     """
 
-    def decorate(fn: Callable[P, R]) -> Step[P, R]:
+    def decorate(given: Any) -> Step[Any, Any]:
+        of_class = issubclass(type(given), classmethod)
+        fn = given.__func__ if of_class else given
         checked = Definition.check(fn, name)
-        return Step(StepDefinition(fn=fn, name=checked, retries=retries or ONCE, timeout=timeout))
+        made = StepDefinition(fn=fn, name=checked, retries=retries or ONCE, timeout=timeout)
+        return Step(made, of_class=of_class)
 
     return decorate if fn is None else decorate(fn)
 

@@ -29,10 +29,15 @@ class Ledger:
     def table(day: str) -> str:
         return day
 
-    @classmethod
     @perdure.step
+    @classmethod
     def make(cls, currency: str) -> str:
         return cls(currency).currency
+
+    @classmethod
+    @perdure.step
+    def close(cls, day: str) -> str:
+        return f"{cls.__name__} of {day}"
 
     @staticmethod
     @perdure.workflow
@@ -41,10 +46,11 @@ class Ledger:
 
 
 EUR, USD = Ledger("EUR"), Ledger("USD")
+RESULTS = ["EUR/USDEUR/USD", "USD/EUR", "monday", "GBP", "CHF", "SEK"]
 
 
 def test_steps_may_be_methods_of_any_kind(sqlite_url: str) -> None:
-    make: Any = Ledger.make  # no type checker binds a decorated class method
+    ledger: Any = Ledger  # no type checker binds a decorated class method
 
     @perdure.workflow
     async def outer() -> list[str]:
@@ -52,14 +58,27 @@ def test_steps_may_be_methods_of_any_kind(sqlite_url: str) -> None:
             await EUR.rate.acall("USD", factor=2),
             await USD.arate("EUR"),
             await Ledger.table.acall("monday"),
-            await make.acall("GBP"),
+            await ledger.make.acall("GBP"),
+            await ledger.make.options(name="remake").acall("CHF"),
+            await ledger("EUR").make.acall("SEK"),
         ]
 
     with serving(sqlite_url, outer) as engine:
         handle = engine.start(outer)
-        assert handle.result(timeout=WITHIN) == ["EUR/USDEUR/USD", "USD/EUR", "monday", "GBP"]
-        names = [step.name for step in handle.steps()]
-        assert names == ["Ledger.rate", "Ledger.arate", "Ledger.table", "Ledger.make"]
+        assert handle.result(timeout=WITHIN) == RESULTS
+        names = ["rate", "arate", "table", "make", "remake", "make"]
+        assert [step.name.removeprefix("Ledger.") for step in handle.steps()] == names
+
+
+def test_a_class_method_of_a_step_may_be_called(sqlite_url: str) -> None:
+    ledger: Any = Ledger
+
+    @perdure.workflow
+    def outer() -> str:
+        said: str = ledger.close("monday")
+        return said
+
+    assert ran(sqlite_url, outer.bind()) == "Ledger of monday"
 
 
 def test_outside_a_workflow_methods_are_methods() -> None:

@@ -296,7 +296,7 @@ def test_no_async_twin_opens_the_engine_in_the_users_thread(
 
 
 SOON = timedelta(milliseconds=50)
-NEWS: perdure.Event[str] = perdure.Event("engine.news", str)
+NEWS: perdure.Event[Any] = perdure.Event("engine.news", Any)
 
 
 def looked_for() -> int:
@@ -316,25 +316,22 @@ async def late(waiting: Awaitable[object]) -> None:
         await waiting
 
 
-@pytest.mark.parametrize(
-    "give_up",
-    [
-        lambda handle: cancelled(handle.aresult()),
-        lambda handle: cancelled(handle.aevent(NEWS)),
-        lambda handle: late(handle.aresult(timeout=SOON)),
-        lambda handle: late(handle.aevent(NEWS, timeout=SOON)),
-        lambda handle: late(asyncio.to_thread(handle.result, timeout=SOON)),
-    ],
-    ids=["cancelled", "cancelled event", "late", "late event", "late thread"],
-)
-def test_nobody_looks_for_who_has_given_up(
-    sqlite_url: str, give_up: Callable[[perdure.Handle[str]], Awaitable[None]]
-) -> None:
+GIVING_UP: dict[str, Callable[[perdure.Handle[str]], Awaitable[None]]] = {
+    "cancelled": lambda handle: cancelled(handle.aresult()),
+    "cancelled event": lambda handle: cancelled(handle.aevent(NEWS)),
+    "late": lambda handle: late(handle.aresult(timeout=SOON)),
+    "late event": lambda handle: late(handle.aevent(NEWS, timeout=SOON)),
+    "late thread": lambda handle: late(asyncio.to_thread(handle.result, timeout=SOON)),
+}
+
+
+@pytest.mark.parametrize("how", GIVING_UP)
+def test_nobody_looks_for_who_has_given_up(sqlite_url: str, how: str) -> None:
     async def main() -> str:
         engine = engine_of(sqlite_url, greet)
         async with engine:
             handle = await engine.astart(greet, "ada")
-            await give_up(handle)
+            await GIVING_UP[how](handle)
             await asyncio.to_thread(until, lambda: not looked_for())
             async with engine.worker():
                 return await handle.aresult(timeout=WITHIN)
