@@ -17,6 +17,8 @@ MESSAGE_BYTES = 64 * 1024
 TRACEBACK_BYTES = 32 * 1024
 _Class: TypeAlias = type[Exception]
 _STATE_CHARACTERS = 64 * 1024
+_DEPTH = 8
+"""How deep groups in groups are kept."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -52,22 +54,46 @@ class Failure:
     message: str
     traceback: str
     state: Mapping[str, Any] | None = None
+    parts: tuple["Failure", ...] = ()
+    """What an `ExceptionGroup` holds, without tracebacks: its own has theirs. None if that is too much."""
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
         """What is stored of `error`. Never fails, whatever `error` is."""
+        return cls._of(error, _traceback(error), _DEPTH)
+
+    @classmethod
+    def _of(cls, error: BaseException, trace: str, depth: int) -> Self:
         found = type(error)
         return cls(
             type=normalised(found.__qualname__),
             module=normalised(str(found.__module__)),
-            args=_portable(lambda: _reduced(error)[0]),
+            args=_portable(lambda: _arguments(error)),
             message=_message(error),
-            traceback=_traceback(error),
+            traceback=trace,
             state=_portable(lambda: _reduced(error)[1]),
+            parts=cls._held(error, depth),
         )
+
+    @classmethod
+    def _held(cls, error: BaseException, depth: int) -> tuple["Failure", ...]:
+        if type(error) is not ExceptionGroup or not depth:
+            return ()
+        parts: list[Failure] = []
+        size = 0
+        for each in error.exceptions:
+            parts.append(cls._of(each, "", depth - 1))
+            size += len(parts[-1].dump())
+            if size > _STATE_CHARACTERS:
+                return ()
+        return tuple(parts)
 
     def dump(self) -> str:
         """The failure as JSON text."""
+        return PORTABLE.dump(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The failure as plain JSON."""
         whole: dict[str, Any] = {
             "type": self.type,
             "module": self.module,
@@ -77,7 +103,9 @@ class Failure:
         }
         if self.state != {}:
             whole["state"] = None if self.state is None else dict(self.state)
-        return PORTABLE.dump(whole)
+        if self.parts:
+            whole["parts"] = [part.plain() for part in self.parts]
+        return whole
 
     @classmethod
     def load(cls, text: str | None) -> Self:
@@ -93,6 +121,7 @@ class Failure:
             raise SerializationError("the stored error is not a JSON object")
         args: Any = whole.get("args")
         state: Any = whole.get("state", {})
+        parts: Any = whole.get("parts")
         texts = [whole.get(name) or "" for name in ("type", "module", "message", "traceback")]
         type_, module, message, trace = (normalised(str(text)) for text in texts)
         return cls(
@@ -102,6 +131,7 @@ class Failure:
             message=message,
             traceback=trace,
             state=state if is_a(state, dict) else None,
+            parts=tuple(map(cls._parsed, parts)) if is_a(parts, list) else (),
         )
 
     def exception(self) -> Exception:
@@ -127,13 +157,14 @@ class Failure:
             made = make(cls)
             if self.state is not None:
                 made.__setstate__(dict(self.state))
-            equal = type(made) is cls and _reduced(made)[0] == self.args
+            equal = type(made) is cls and _arguments(made) == self.args
         except Exception:  # noqa: BLE001 - a class that cannot be rebuilt, for any reason
             return None
         return made if equal and _message(made) == self.message else None
 
     def _called(self, cls: _Class) -> Exception:
-        return cls(*(self.args or ()))
+        held = [[part.exception() for part in self.parts]] if self.parts else []
+        return cls(*(self.args or ()), *held)
 
     def _restored(self, cls: _Class) -> Exception:
         """Without `__init__`, whose parameters need not be `args`."""
@@ -142,6 +173,11 @@ class Failure:
         made = cls.__new__(cls, *(self.args or ()))
         made.args = self.args or ()
         return made
+
+
+def _arguments(error: BaseException) -> tuple[Any, ...]:
+    """What its class is called with; a group has parts beside it."""
+    return (error.message,) if type(error) is ExceptionGroup else _reduced(error)[0]
 
 
 def _reduced(error: BaseException) -> tuple[tuple[Any, ...], dict[str, Any]]:

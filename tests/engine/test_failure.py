@@ -137,6 +137,41 @@ def test_an_exception_comes_back_as_it_was(error: Exception) -> None:
     assert vars(rebuilt) == vars(error)
 
 
+def test_a_group_comes_back_with_all_that_it_holds() -> None:
+    inner = ExceptionGroup("inner", [CardDeclined(51, card="visa"), Holding("a", object())])
+    outer = ExceptionGroup("outer\0", [ValueError(1), inner, SystemError(), nested(5)])
+    outer.add_note("seen at night")
+    rebuilt = again(outer)
+
+    assert type(rebuilt) is ExceptionGroup
+    assert rebuilt.message == outer.message
+    assert vars(rebuilt) == vars(outer)
+    held = [repr(one) for one in rebuilt.exceptions]
+    assert held == [
+        "ValueError(1)",
+        repr(ExceptionGroup("inner", [again(one) for one in inner.exceptions])),
+        "SystemError()",
+        repr(nested(5)),
+    ]
+    assert repr(again(rebuilt)) == repr(rebuilt)
+
+
+def nested(depth: int) -> Exception:
+    """Groups in groups."""
+    return ExceptionGroup("deep", [nested(depth - 1)]) if depth else ValueError("at the bottom")
+
+
+def test_groups_come_back_to_a_certain_depth() -> None:
+    error: Any = again(nested(500))
+    depth = 0
+    while hasattr(error, "exceptions"):
+        (error,) = error.exceptions
+        depth += 1
+
+    assert depth == 8
+    assert repr(error) == "RemoteError('ExceptionGroup: deep (1 sub-exception)')"
+
+
 def test_what_comes_back_comes_back_the_same_again() -> None:
     error = CardDeclined(51, card="visa")
 
@@ -157,7 +192,8 @@ def local() -> Exception:
         local(),
         Holding("a", object()),
         Slotted(code=3),
-        ExceptionGroup("several", [ValueError(1)]),
+        ExceptionGroup("too many", [ValueError("x" * 40_000)] * 2),
+        BaseExceptionGroup("hard", [KeyboardInterrupt()]),
         SystemExit(3),
         KeyboardInterrupt(),
         ValueError("\ud800"),
