@@ -267,7 +267,8 @@ _SQLITE_HOT = {
     "sweep": Hot(outbox.sweep, indexes=frozenset(), rows=BATCH),
     "mark": Hot(subscriptions.mark, indexes={_WORKFLOWS}, rows=1),
     "enter": Hot(subscriptions.enter, indexes={_WORKFLOWS}, rows=BATCH),
-    "requests": Hot(cancellation.requests, indexes={"workflows_requests"}, rows=BATCH),
+    # By one of two indexes, as its version prefers: a worker runs few, and few of these are asked.
+    "requests": Hot(cancellation.requests, indexes={"(owner=?)"}, rows=BATCH),
     "deadlines": Hot(cancellation.overdue, indexes={"workflows_deadlines"}, rows=LIMIT),
     "ask": Hot(cancellation.ask, (False,), indexes={_WORKFLOWS}, rows=BATCH),
     "asked": Hot(cancellation.standing, indexes={_WORKFLOWS}, rows=BATCH),
