@@ -55,7 +55,7 @@ class Failure:
     traceback: str
     state: Mapping[str, Any] | None = None
     parts: tuple["Failure", ...] = ()
-    """What an `ExceptionGroup` holds, without tracebacks: its own has theirs. None if that is too much."""
+    """What an `ExceptionGroup` holds, without tracebacks: its own has theirs. Nothing if it is too much."""
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
