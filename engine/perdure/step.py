@@ -198,8 +198,8 @@ def step(
     The body runs at least once; exactly once unless a crash, a lost lease or a lost
     connection falls between its start and its record.
 
-    Steps may be methods, `staticmethod`s and `classmethod`s. This decorator stands above
-    `classmethod`: beneath it nothing but a plain call is bound to the class.
+    Steps may be methods. This decorator stands beneath `staticmethod` and above `classmethod`,
+    beneath which nothing but a plain call would be bound to the class.
 
     Args:
         name: what its records are called; the qualified name by default.
@@ -212,7 +212,7 @@ def step(
     """
 
     def decorate(given: Any) -> Step[Any, Any]:
-        of_class = issubclass(type(given), classmethod)
+        of_class = issubclass(type(given), classmethod)  # isinstance would make its types unknown
         fn = given.__func__ if of_class else given
         checked = Definition.check(fn, name)
         made = StepDefinition(fn=fn, name=checked, retries=retries or ONCE, timeout=timeout)

@@ -41,11 +41,9 @@ async def thrice() -> int:
     return await count(await count(await count(0)))
 
 
-@contextmanager
-def operating(url: str) -> Generator["psycopg.Connection[Any]", None, None]:
+def operating(url: str) -> "psycopg.Connection[Any]":
     """Somebody else's session on the server itself."""
-    with psycopg.connect(url, autocommit=True) as session:
-        yield session
+    return psycopg.connect(url, autocommit=True)
 
 
 def until_told(caplog: pytest.LogCaptureFixture, reason: str) -> None:

@@ -32,7 +32,11 @@ _RIGHT = r"-c array_nulls=on -c datestyle=ISO -c default_transaction_isolation=r
 """What values travel as, and what the protocol was proven under, whatever the database's defaults are."""
 _SESSION = f"{_FAST} {_RIGHT}"
 """Given as a session begins, which no pooler hands on to others."""
-_FORMS = "SELECT current_setting('array_nulls') = 'on' AND starts_with(current_setting('datestyle'), 'ISO')"
+_BEGUN = (
+    "SELECT current_setting('array_nulls') = 'on' AND starts_with(current_setting('datestyle'), 'ISO'), "
+    "current_setting('plan_cache_mode')"
+)
+"""Whether values travel as they should, and how plans are made, in a session that has begun."""
 _NO_OPTIONS = re.compile("startup parameter|command-line option")
 """How poolers refuse them."""
 
@@ -84,13 +88,14 @@ class PostgresBackend(ServerBackend):
             raise ConfigurationError(
                 f"{self.where} is PostgreSQL {version // 10_000}; Perdure needs 13 or newer"
             )
-        # A pooler may also drop them without a word. Then each execution gets a plan of its own.
-        if not connection.exec_driver_sql(_FORMS).scalar_one():
+        # A pooler may have dropped what the session was to begin with, without a word.
+        right, mode = connection.exec_driver_sql(_BEGUN).one()
+        if not right:
             raise ConfigurationError(
                 f"{self.where} has array_nulls off or a DateStyle that is not ISO, and a pooler "
                 f"keeps sessions from saying otherwise: change it with ALTER DATABASE or ALTER ROLE"
             )
-        mode = connection.exec_driver_sql("SHOW plan_cache_mode").scalar_one()
+        # Else each execution gets a plan of its own.
         self._prepares &= mode == "force_generic_plan"
 
     def _beat(self, session: Session, parameters: Mapping[str, Any]) -> Sequence[Any]:

@@ -41,7 +41,7 @@ class Wake(Call):
 
     verb: str = "wake"
 
-    def hidden(self, outcome: Outcome) -> bool:  # noqa: ARG002 (always)
+    def hidden(self, outcome: Outcome) -> bool:  # noqa: ARG002 (whatever came of it)
         return bool(self.how["limit"] < ALL)
 
     def ways(self, outcome: Outcome) -> Sequence[Way]:
