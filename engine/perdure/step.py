@@ -199,7 +199,7 @@ def step(
     connection falls between its start and its record.
 
     Steps may be methods. This decorator stands beneath `staticmethod` and above `classmethod`,
-    beneath which nothing but a plain call would be bound to the class.
+    beneath which, from Python 3.13 on, nothing but a plain call would be bound to the class.
 
     Args:
         name: what its records are called; the qualified name by default.

@@ -236,6 +236,8 @@ def _cheap(plan: Plan, hot: Hot) -> bool:
 _WORKFLOWS, _STEPS, _WAITS, _MESSAGES, _SUBSCRIPTIONS, _ITEMS = (
     f"sqlite_autoindex_{table}_1" for table in _TABLES
 )
+_OWNED = "workflows_owned" if sqlite3.sqlite_version_info[:2] == (3, 46) else "workflows_requests"
+"""Both begin with the owner, who runs few; 3.46 prefers the other one."""
 _SQLITE_HOT = {
     "candidates": Hot(claims.candidates, (False,), indexes={"workflows_ready"}, rows=LIMIT),
     "suspects": Hot(claims.candidates, (True,), indexes={"workflows_suspects"}, rows=LIMIT),
@@ -267,8 +269,7 @@ _SQLITE_HOT = {
     "sweep": Hot(outbox.sweep, indexes=frozenset(), rows=BATCH),
     "mark": Hot(subscriptions.mark, indexes={_WORKFLOWS}, rows=1),
     "enter": Hot(subscriptions.enter, indexes={_WORKFLOWS}, rows=BATCH),
-    # By one of two indexes, as its version prefers: a worker runs few, and few of these are asked.
-    "requests": Hot(cancellation.requests, indexes={"(owner=?)"}, rows=BATCH),
+    "requests": Hot(cancellation.requests, indexes={_OWNED}, rows=BATCH),
     "deadlines": Hot(cancellation.overdue, indexes={"workflows_deadlines"}, rows=LIMIT),
     "ask": Hot(cancellation.ask, (False,), indexes={_WORKFLOWS}, rows=BATCH),
     "asked": Hot(cancellation.standing, indexes={_WORKFLOWS}, rows=BATCH),
