@@ -236,8 +236,8 @@ def _cheap(plan: Plan, hot: Hot) -> bool:
 _WORKFLOWS, _STEPS, _WAITS, _MESSAGES, _SUBSCRIPTIONS, _ITEMS = (
     f"sqlite_autoindex_{table}_1" for table in _TABLES
 )
-_OWNED = "workflows_owned" if sqlite3.sqlite_version_info[:2] == (3, 46) else "workflows_requests"
-"""Both begin with the owner, who runs few; 3.46 prefers the other one."""
+_OWNED = "(owner=?)" if sqlite3.sqlite_version_info[:2] == (3, 46) else "workflows_requests"
+"""Two indexes begin with the owner, who runs few; 3.46 takes either, by what it knows."""
 _SQLITE_HOT = {
     "candidates": Hot(claims.candidates, (False,), indexes={"workflows_ready"}, rows=LIMIT),
     "suspects": Hot(claims.candidates, (True,), indexes={"workflows_suspects"}, rows=LIMIT),
