@@ -1,6 +1,9 @@
 """`perdure bench`: each workload, small; that its figures are there and make sense, not how fast."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from perdure.cli.bench.crew import crew
 from perdure.cli.bench.ground import Ground
 from perdure.cli.bench.setting import Mode
 
-from .terminal import Perdure
+from .terminal import PATIENCE, Perdure
 
 DRAINED = {"workflows_per_second", "steps_per_second"}
 LIMIT = {"limit_workflows_per_second", "ratio_to_limit"}
@@ -75,9 +78,29 @@ def test_recovery_ends_what_a_killed_worker_held(perdure: Perdure) -> None:
     assert told["seconds"] == pytest.approx(told["seconds_beyond_lease"] + 10)
 
 
+HASTY = """
+from perdure.cli import main
+from perdure.cli.bench import waiting
+
+waiting._PATIENCE = (0, 1)
+main()
+"""
+"""A benchmark that gives its workflows no time at first."""
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells of a process")
-def test_waiting_counts_the_threads_and_the_memory_of_the_workers(perdure: Perdure) -> None:
-    told = bench(perdure, "waiting", "--workers", "1")
+def test_who_woke_before_all_were_asleep_sleeps_again_and_longer(sqlite_url: str) -> None:
+    asked = ["bench", "waiting", "--workflows=20", "--workers=1", "--repeat=1", "--json"]
+    run = subprocess.run(  # noqa: S603 (our own interpreter)
+        [sys.executable, "-c", HASTY, *asked, "-d", sqlite_url],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told["wakeups_per_second"] > 0
     assert told["threads"] < told["workflows"]
     assert abs(told["bytes_per_workflow"]) < 10_000_000
 

@@ -87,14 +87,18 @@ def _left(backend: Backend, ids: Sequence[str], every: float) -> Iterator[int]:
 
 
 def until_suspended(backend: Backend, ids: Sequence[str]) -> Iterator[int]:
-    """How many of these have left memory in a wait, again and again until all have."""
+    """How many of these have left memory, in a wait or for good, again and again until all have."""
     for start in range(0, len(ids), _CHUNK):
         left = set(ids[start : start + _CHUNK])
         while left:
-            left -= {one.id for one in backend.load(left) if one.status is Status.WAITING}
+            left -= {one.id for one in backend.load(left) if _left_memory(one.status)}
             yield min(start + _CHUNK, len(ids)) - len(left)
             if left:
                 time.sleep(_GLANCE)
+
+
+def _left_memory(status: Status) -> bool:
+    return status is Status.WAITING or status.final
 
 
 def records(backend: Backend, ids: Sequence[str]) -> Iterator[WorkflowRecord]:

@@ -22,6 +22,8 @@ _NAP = timedelta(seconds=3)
 _LEAST = timedelta(seconds=5)
 _EACH = timedelta(milliseconds=1)
 """The time that all have to go to sleep: so much at least, and so much for each."""
+_PATIENCE = (1, 4, 16)
+"""How many times as long they have, one after the other, where the machine is too slow."""
 _SETTLING = 1.0
 
 
@@ -35,22 +37,30 @@ def waiting(run: Run) -> Figures:
             threads = _threads(members)
             warm = _start(run, engine, min(_WARM, run.setting.workflows), clock.now() + _NAP)
             run.follow("warming up", until_ended(backend, warm), len(warm))
-            time.sleep(_SETTLING)
-            memory = _memory(members)
-            number = run.setting.workflows
-            due = clock.now() + _LEAST + number * _EACH
-            ids = _start(run, engine, number, due)
-            run.follow("suspended", until_suspended(backend, ids), number)
-            time.sleep(_SETTLING)
-            figures = {
-                **_growth("bytes_per_workflow", memory, _memory(members), number),
-                **_growth("threads", threads, _threads(members), len(members)),
-            }
-            if clock.now() > due:
-                raise ConfigurationError("they woke before all of them were asleep")
-            run.follow("awake", until_ended(backend, ids), number)
+            ids, due, bytes_ = _asleep(run, engine, backend, members)
+            grown = _growth("threads", threads, _threads(members), len(members))
+            run.follow("awake", until_ended(backend, ids), len(ids))
         seconds = (_last(backend, ids) - due).total_seconds()
-        return figures | {"wakeups_per_second": number / seconds}
+        return {**bytes_, **grown, "wakeups_per_second": len(ids) / seconds}
+
+
+def _asleep(
+    run: Run, engine: Engine, backend: Backend, members: Sequence[Member]
+) -> tuple[Sequence[str], datetime, Figures]:
+    """All of them, suspended until one time, and what each has cost in memory."""
+    number = run.setting.workflows
+    for patience in _PATIENCE:
+        time.sleep(_SETTLING)
+        memory = _memory(members)
+        due = clock.now() + patience * (_LEAST + number * _EACH)
+        ids = _start(run, engine, number, due)
+        run.follow("suspended", until_suspended(backend, ids), number)
+        time.sleep(_SETTLING)
+        grown = _growth("bytes_per_workflow", memory, _memory(members), number)
+        if clock.now() <= due:
+            return ids, due, grown
+        run.follow("woken too early", until_ended(backend, ids), number)
+    raise ConfigurationError("they woke before all of them were asleep")
 
 
 def _start(run: Run, engine: Engine, number: int, due: datetime) -> Sequence[str]:
