@@ -39,8 +39,10 @@ class Request:
     page: Path | None
 
 
-def judge(request: Request) -> Exit:
+def judge(request: Request, *, tests: Path = SUITE) -> Exit:
     """Run the suite and write the reports.
+
+    `tests` may be one module of it, to be quicker: of the others the reports know nothing.
 
     Raises:
         PerdureError: there is no such backend, or it does not answer.
@@ -49,7 +51,7 @@ def judge(request: Request) -> Exit:
     recorder = Recorder(subject, request.profile)
     with _surroundings():
         _choose_by(request.profile)
-        status = pytest.main(_arguments(request), plugins=[plugin, recorder])
+        status = pytest.main(_arguments(request, tests), plugins=[plugin, recorder])
     if recorder.verdicts and not recorder.unreadable:
         _write(request, recorder)
     return _exit(recorder, status)
@@ -61,9 +63,9 @@ def profile_for(*, seed: int | None, thorough: bool = False, brief: bool = False
     return Profile(seed=chosen, thorough=thorough, brief=brief)
 
 
-def _arguments(request: Request) -> list[str]:
+def _arguments(request: Request, tests: Path) -> list[str]:
     seed = request.profile.seed
-    given = [str(SUITE), "-c", str(SUITE / "pytest.ini"), "-p", "hypothesispytest"]
+    given = [str(tests), "-c", str(SUITE / "pytest.ini"), "-p", "hypothesispytest"]
     given += [f"--judge-only={request.only}"] if request.only else []
     given += [f"--judge-test={request.test}"] if request.test else []
     given += [f"--judge-seed={seed}", f"--hypothesis-seed={seed}"] if seed is not None else []

@@ -4,11 +4,12 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import timedelta
 
+import psycopg
 import pytest
 from sqlalchemy import Connection
 
 from perdure.backend import Backend
-from perdure.errors import BackendUnavailable
+from perdure.errors import BackendUnavailable, SchemaError
 from perdure_backends.sql.backend import SqlBackend
 from perdure_backends.testing.harness import (
     CockroachHarness,
@@ -88,6 +89,38 @@ def test_a_prepared_place_is_one_that_was_migrated(harness: SqlHarness) -> None:
         submit(backend, "w")
     with closing(harness.prepared(harness.fresh())) as another:
         assert list(another.load(["w"])) == []
+
+
+def test_who_takes_over_the_tables_of_a_place_that_is_gone_finds_them_empty(
+    harness: SqlHarness,
+) -> None:
+    gone = harness.fresh()
+    with closing(harness.prepared(gone)) as backend:
+        shape = _shape(backend)
+        submit(backend, "w")
+    harness.dispose(gone)
+    with closing(harness.prepared(harness.fresh())) as backend, closing(gone.open()) as ghost:
+        assert list(backend.load(["w"])) == []
+        assert _shape(backend) == shape
+        submit(backend, "w")
+        with pytest.raises((SchemaError, BackendUnavailable)):
+            ghost.load(["w"])
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "double"])
+def test_no_schema_is_left_when_the_run_is_over(
+    kind: str, postgres_url: str, request: pytest.FixtureRequest
+) -> None:
+    fixture, make = MAKERS[kind]
+    with closing(make(request.getfixturevalue(fixture))) as harness:
+        first, second = harness.fresh(), harness.fresh()
+        for place in (first, second):
+            harness.prepared(place).close()
+        for place in (first, second):
+            harness.dispose(place)
+    with psycopg.connect(postgres_url) as look:
+        left = look.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'perdure%'")
+        assert left.fetchall() == []
 
 
 def _shape(backend: Backend) -> set[str]:

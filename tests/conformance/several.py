@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from perdure_compat.judge import Request, judge, profile_for
+from perdure_compat.judge import SUITE, Request, judge, profile_for
 from perdure_compat.nouns import Noun
 
 if __name__ == "__main__":
@@ -20,5 +20,6 @@ if __name__ == "__main__":
                 profile=profile_for(seed=None),
                 json=Path(report),
                 page=None,
-            )
+            ),
+            tests=SUITE / f"test_{noun}.py",
         )

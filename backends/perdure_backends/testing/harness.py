@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, make_url
 from perdure.backend import Backend
 from perdure.url import open_backend
 from perdure_backends.sql.backend import SqlBackend
-from perdure_backends.sql.tables import NEVER
+from perdure_backends.sql.tables import NEVER, metadata, migration, version
 from perdure_compat.harness import Harness, Place, scheme_of
 
 from .callers import Begin, callers
@@ -37,6 +37,8 @@ _MOMENTS: Mapping[str, Sequence[str]] = {
     "migration": ("held_until",),
 }
 """Where the tables say when something was, or will be."""
+_FILLED = sorted(metadata.tables.keys() - {migration.name, version.name})
+"""All tables but those that tell of the tables themselves."""
 
 
 class SqlHarness(Harness):
@@ -109,31 +111,50 @@ class SqliteHarness(SqlHarness):
 
 
 class ServerHarness(SqlHarness):
-    """Its places are schemas, which can be dropped."""
+    """Its places are schemas, which can be emptied, renamed and dropped."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         # Its own namespace never comes to be.
         self._admin = open_backend(url, namespace=self.prefix)
         self._script: str | None = None
+        self._prepared: set[str] = set()
+        """The schemas that have the tables of today, as `prepared` made them."""
+        self._spare: list[str] = []
+        """Those of them that are empty, and whose places are gone."""
 
     def prepared(self, place: Place) -> Backend:
-        """Run what `migrate` would, as one script."""
-        if self._script is None:
-            self._script = self._admin.migration_sql()
-        # Where it stands, it is a name, and in no other word.
-        script = self._script.replace(self.prefix, place.namespace)
-        _ours(self._admin).runner.run(lambda connection: connection.exec_driver_sql(script))
+        """Take over the tables of a place that is gone; else run what `migrate` would, as a script.
+
+        To make some fifty relations and to drop them takes a server more than most tests do.
+        """
+        if self._spare:
+            self._run(f"ALTER SCHEMA {self._spare.pop()} RENAME TO {place.namespace}")
+        else:
+            self._script = self._script or self._admin.migration_sql()
+            # Where it stands, it is a name, and in no other word.
+            self._run(self._script.replace(self.prefix, place.namespace))
+        self._prepared.add(place.namespace)
         return place.open()
 
     def dispose(self, place: Place) -> None:
-        """Drop the schema; whatever still locks it has ten seconds to end."""
+        """Empty the schema, or drop it; whatever still locks it has ten seconds to end."""
+        self._run("SET lock_timeout = '10s'")
+        if place.namespace in self._prepared:
+            self._prepared.remove(place.namespace)
+            spare = f"{place.namespace}_spare"
+            # Who still knows its old name does not find it.
+            self._run(f"ALTER SCHEMA {place.namespace} RENAME TO {spare}")
+            self._run("TRUNCATE " + ", ".join(f"{spare}.{table}" for table in _FILLED))
+            self._spare.append(spare)
+        else:
+            self._drop(place.namespace)
 
-        def drop(connection: Connection) -> None:
-            connection.exec_driver_sql("SET lock_timeout = '10s'")
-            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {place.namespace} CASCADE")
+    def _drop(self, namespace: str) -> None:
+        self._run(f"DROP SCHEMA IF EXISTS {namespace} CASCADE")
 
-        _ours(self._admin).runner.run(drop)
+    def _run(self, sql: str) -> None:
+        _ours(self._admin).runner.run(lambda connection: connection.exec_driver_sql(sql))
 
     def pass_time(self, place: Place, by: timedelta) -> None:
         """Write earlier times over those that stand there."""
@@ -141,7 +162,9 @@ class ServerHarness(SqlHarness):
         _age(self._admin, schema=place.namespace, earlier=earlier)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Drop what is spare, and let go of the connection."""
+        for spare in self._spare:
+            self._drop(spare)
         self._admin.close()
 
 

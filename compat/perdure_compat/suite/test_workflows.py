@@ -44,6 +44,8 @@ from .races import until
 
 DOUBLES = 2
 """Of each shape's double crashes, so many are a sample."""
+BRIEF = 5
+"""Of its single crashes, where even they are a sample; beside those at its end."""
 PLACES_OF_ZOMBIES = ("within 2", "before 3", "unrecorded 2", f"unrecorded {END}")
 
 
@@ -55,17 +57,23 @@ def lives(
     chance = random.Random(profile.seed or 0)  # noqa: S311  no secret
     folder = tmp_path_factory.mktemp("lives")
     with staged(harness, folder / "crashed") as stage, staged(harness, folder / "calm") as aside:
-        jobs = _jobs(chance, thorough=profile.thorough)
+        jobs = _jobs(chance, profile)
         processes = "processes" not in stage.backend.capabilities.missing
         yield live(jobs, stage, aside, processes=processes, chance=chance)
 
 
-def _jobs(chance: random.Random, *, thorough: bool) -> list[Job]:
-    jobs = [job for shape in SHAPES.values() for job in single_crashes(shape)]
+def _jobs(chance: random.Random, profile: Profile) -> list[Job]:
+    jobs: list[Job] = []
     for shape in SHAPES.values():
-        doubles = double_crashes(shape)
-        jobs += doubles if thorough else chance.sample(doubles, DOUBLES)
+        singles, doubles = single_crashes(shape), double_crashes(shape)
+        jobs += _some(singles, chance) if profile.brief else singles
+        jobs += doubles if profile.thorough else chance.sample(doubles, DOUBLES)
     return jobs
+
+
+def _some(jobs: list[Job], chance: random.Random) -> list[Job]:
+    ends = [job for job in jobs if job.crashes[-1].place == END]
+    return ends + chance.sample([job for job in jobs if job not in ends], BRIEF)
 
 
 @promise(perdure.backend, "a dead one's only through `reap`")
