@@ -129,7 +129,7 @@ class ServerHarness(SqlHarness):
         To make some fifty relations and to drop them takes a server more than most tests do.
         """
         if self._spare:
-            self._run(f"ALTER SCHEMA {self._spare.pop()} RENAME TO {place.namespace}")
+            self._rename(self._spare.pop(), place.namespace)
         else:
             self._script = self._script or self._admin.migration_sql()
             # Where it stands, it is a name, and in no other word.
@@ -144,7 +144,7 @@ class ServerHarness(SqlHarness):
             self._prepared.remove(place.namespace)
             spare = f"{place.namespace}_spare"
             # Who still knows its old name does not find it.
-            self._run(f"ALTER SCHEMA {place.namespace} RENAME TO {spare}")
+            self._rename(place.namespace, spare)
             self._run("TRUNCATE " + ", ".join(f"{spare}.{table}" for table in _FILLED))
             self._spare.append(spare)
         else:
@@ -152,6 +152,14 @@ class ServerHarness(SqlHarness):
 
     def _drop(self, namespace: str) -> None:
         self._run(f"DROP SCHEMA IF EXISTS {namespace} CASCADE")
+
+    def _rename(self, old: str, new: str) -> None:
+        def rename(connection: Connection) -> None:
+            # After a lost answer it may have been done.
+            if new not in inspect(connection).get_schema_names():
+                connection.exec_driver_sql(f"ALTER SCHEMA {old} RENAME TO {new}")
+
+        _ours(self._admin).runner.run(rename)
 
     def _run(self, sql: str) -> None:
         _ours(self._admin).runner.run(lambda connection: connection.exec_driver_sql(sql))
