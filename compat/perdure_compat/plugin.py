@@ -10,6 +10,7 @@ from perdure.errors import PerdureError
 
 from .demands import asked, expect, leave_out, names_of
 from .harness import Harness, Place
+from .interrupt import kept
 from .limit import LONGEST, limited
 from .nouns import NOUNS
 from .profile import Profile
@@ -87,11 +88,25 @@ def _select(
     items[:] = chosen
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """Lose no interrupt."""
+    with kept():
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Give no test more time than there is, unless it is asked to take its time."""
+    """Lose no interrupt, and give no test more time than there is, unless it may take its time."""
     limit = 0 if item.config.getoption("--thorough") else item.config.getoption("--judge-limit")
-    with limited(float(limit or 0)):
+    with kept(), limited(float(limit or 0)):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """Lose no interrupt."""
+    with kept():
         yield
 
 

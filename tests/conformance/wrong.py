@@ -1,5 +1,6 @@
 """Backends of strangers that break a promise, or declare what is not so."""
 
+import weakref
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ closing = wrong:Closing
 telepathic = wrong:Telepathic
 dreaming = wrong:Reopening
 talkative = wrong:Talkative
+interrupted = wrong:Interrupted
 [perdure.compat.harness]
 twice = wrong:Places
 endless = wrong:Places
@@ -28,6 +30,7 @@ reopening = wrong:KnownToClose
 closing = wrong:KnownToClose
 dreaming = wrong:KnownToDream
 telepathic = wrong:Places
+interrupted = wrong:Places
 """
 ROW = Deviation(
     test="test_calling_a_verb_after_close_opens_connections_again",
@@ -115,3 +118,17 @@ class Talkative(MemoryBackend):
     def join(self, worker: WorkerInfo, *, lease: timedelta) -> bool:
         print(f"joining {self._url}")  # noqa: T201 (a careless one)
         raise ConnectionError(f"{worker.id} cannot join {self._url} for {lease}")
+
+
+class Interrupted(MemoryBackend):
+    """Is interrupted while an object is forgotten, where Python drops what is raised."""
+
+    def leave(self, worker_id: str) -> None:
+        def interrupt(_: object) -> None:
+            raise KeyboardInterrupt
+
+        forgotten = WorkerInfo(id="", host="", pid=0, code_version=None, names=[], queues=[])
+        watching = weakref.ref(forgotten, interrupt)
+        del forgotten
+        assert watching() is None
+        super().leave(worker_id)
